@@ -1,0 +1,1 @@
+"""Schedule -> interpreter-free C++ program."""

@@ -1,0 +1,80 @@
+"""What one operator becomes: the call of one C++ kernel with constant parameters, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from tflm_mcunet.ops import Window
+
+
+@dataclass(frozen=True, eq=False)
+class Constant:
+    """An array in flash.
+
+    Args:
+        values: array. int8, uint8, int16, uint16, int32, uint32 or float32; flattened when it is written.
+    """
+
+    values: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Params:
+    """An instance of a kernel's parameter structure.
+
+    Args:
+        struct: str. Its C++ name.
+        fields: mapping. Field name -> int, float, tuple (array), Constant, Params (a pointer to it) or None.
+    """
+
+    struct: str
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class View:
+    """A tensor seen as rows of bytes.
+
+    Args:
+        tensor: int. Index in the graph; constants are allowed.
+        height: int. Rows of one image.
+        row_bytes: int.
+    """
+
+    tensor: int
+    height: int
+    row_bytes: int
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """One operator as a kernel call.
+
+    Args:
+        kernel: str. The C++ function.
+        source: str. Its file below the library's `src/`, without suffix.
+        params: Params.
+        inputs, outputs: tuple of View.
+        whole: bool. A WholeKernel; else a RowKernel.
+        window: Window. The row relation (rows only: columns are in `params`).
+        width: int. Output columns of a RowKernel.
+        batch: int. Images, one after the other.
+        scratch_bytes: int.
+        is_copy: bool. Does nothing but move bytes: dropped where input and output lie at one offset.
+    """
+
+    kernel: str
+    source: str
+    params: Params
+    inputs: tuple[View, ...]
+    outputs: tuple[View, ...]
+    whole: bool = False
+    window: Window = field(default_factory=Window)
+    width: int = 1
+    batch: int = 1
+    scratch_bytes: int = 0
+    is_copy: bool = False

@@ -1,0 +1,114 @@
+"""Lowers ADD, SUB and MUL: row by row where the shapes agree, else by a broadcasting walk."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tflm_mcunet.codegen.call import Call, Params
+from tflm_mcunet.codegen.checks import image_view, require_int8, vector_view
+from tflm_mcunet.codegen.fixed_point import activation_range, quantize_multiplier
+from tflm_mcunet.errors import UnsupportedOpError
+from tflm_mcunet.graph import Graph, Tensor
+from tflm_mcunet.ops import Window
+
+#: Axes of the broadcasting walk; TFLite Micro's own limit.
+_AXES = 6
+
+#: TFLite Micro's headroom for the sum of two int8 values (kernels/add_common.cc).
+_LEFT_SHIFT = 20
+
+
+def _sum(first: Tensor, second: Tensor, output: Tensor, sign: int) -> dict[str, Any]:
+    """Both operands are brought to twice the larger scale, added, and brought to the output's scale."""
+    twice = 2.0 * max(first.scale, second.scale)
+    one = quantize_multiplier(first.scale / twice)
+    two = quantize_multiplier(second.scale / twice)
+    out = quantize_multiplier(twice / ((1 << _LEFT_SHIFT) * output.scale))
+    return {
+        "sign": sign,
+        "first_multiplier": one[0],
+        "first_shift": one[1],
+        "second_multiplier": two[0],
+        "second_shift": two[1],
+        "output_multiplier": out[0],
+        "output_shift": out[1],
+    }
+
+
+def _product(first: Tensor, second: Tensor, output: Tensor) -> dict[str, Any]:
+    multiplier, shift = quantize_multiplier(first.scale * second.scale / output.scale)
+    return {"output_multiplier": multiplier, "output_shift": shift}
+
+
+def _strides(shape: tuple[int, ...], target: tuple[int, ...]) -> tuple[int, ...]:
+    """Elements by which an operand advances along each axis of `target`; 0 along a broadcast axis."""
+    padded = (1,) * (len(target) - len(shape)) + shape
+    strides, step = [], 1
+    for size in reversed(padded):
+        strides.append(0 if size == 1 else step)
+        step *= size
+    return tuple(reversed(strides))
+
+
+def binary(graph: Graph, index: int, window: Window | None) -> Call:
+    """ADD, SUB or MUL of int8 tensors."""
+    op, where = graph.ops[index], graph.describe(index)
+    first, second, output = (graph.tensors[i] for i in (*op.inputs, op.outputs[0]))
+    for tensor in (first, second, output):
+        require_int8(tensor, where)
+    low, high = activation_range(output, op.options.get("fused_activation_function", 0), where)
+    struct, kernel = ("Product", "product") if op.type == "MUL" else ("Sum", "sum")
+    if op.type == "MUL":
+        arithmetic = _product(first, second, output)
+    else:
+        arithmetic = _sum(first, second, output, 1 if op.type == "ADD" else -1)
+    fields = {
+        **arithmetic,
+        "channels": output.shape[-1] if output.shape else 1,
+        "first_zero_point": first.zero_point,
+        "second_zero_point": second.zero_point,
+        "output_zero_point": output.zero_point,
+        "output_min": low,
+        "output_max": high,
+    }
+    if first.shape != second.shape:
+        return _broadcast(graph, index, Params(struct, fields), kernel)
+    if len(output.shape) == 4 and output.shape[0] == 1:
+        view, width = image_view, output.shape[2]
+    else:
+        view, width = vector_view, 1
+        fields["channels"] = output.elements
+    return Call(
+        kernel=f"{kernel}_row",
+        source="kernels/binary",
+        params=Params(struct, fields),
+        inputs=tuple(view(graph, i) for i in op.inputs),
+        outputs=(view(graph, op.outputs[0]),),
+        width=width,
+    )
+
+
+def _broadcast(graph: Graph, index: int, arithmetic: Params, kernel: str) -> Call:
+    op, where = graph.ops[index], graph.describe(index)
+    shape = graph.tensors[op.outputs[0]].shape
+    if len(shape) > _AXES:
+        raise UnsupportedOpError(f"{where}: broadcasting over {len(shape)} axes; at most {_AXES}")
+    extent = (1,) * (_AXES - len(shape)) + shape
+    first, second = (_strides(graph.tensors[i].shape, extent) for i in op.inputs)
+    fields = {
+        "arithmetic": arithmetic,
+        "extent": extent,
+        "first_stride": first,
+        "second_stride": second,
+    }
+    return Call(
+        kernel=f"{kernel}_broadcast",
+        source="kernels/binary",
+        params=Params("Broadcast", fields),
+        inputs=tuple(vector_view(graph, i) for i in op.inputs),
+        outputs=(vector_view(graph, op.outputs[0]),),
+        whole=True,
+    )
+
+
+LOWER = {"ADD": binary, "MUL": binary, "SUB": binary}
