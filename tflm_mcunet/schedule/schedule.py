@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from tflm_mcunet.graph import Graph
+from tflm_mcunet.schedule.stream import StreamPlan
 
 #: Offsets of buffers are multiples of this, as in TFLite Micro (`MicroArenaBufferAlignment`).
 ALIGNMENT = 16
@@ -47,11 +49,15 @@ class Stage:
         kind: str. "layer", "stream" or "patch".
         ops: tuple of int. Operator indices of the Schedule's graph, in order.
         peak_bytes: int. Arena bytes in use while the stage runs.
+        plan: StreamPlan or None. How a "stream" or "patch" stage executes.
+        macs: int. Multiply-accumulates of the stage, recomputed ones included.
     """
 
     kind: str
     ops: tuple[int, ...]
     peak_bytes: int
+    plan: StreamPlan | None = None
+    macs: int = 0
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,7 @@ class Schedule:
         arena_bytes: int. The end of the highest buffer, aligned.
         lower_bound_bytes: int. No placement for this order can be smaller.
         notes: tuple of str. What was not done, and why.
+        shared: mapping. Tensor -> the tensor whose buffer holds its bytes, for tensors that are computed in place.
     """
 
     graph: Graph
@@ -73,11 +80,13 @@ class Schedule:
     arena_bytes: int
     lower_bound_bytes: int = 0
     notes: tuple[str, ...] = field(default=())
+    shared: Mapping[int, int] = field(default_factory=dict)
 
     @cached_property
     def offsets(self) -> dict[int, int]:
         """Tensor index -> byte offset in the arena."""
-        return {b.tensor: b.offset for b in self.buffers if b.tensor >= 0}
+        own = {b.tensor: b.offset for b in self.buffers if b.tensor >= 0}
+        return own | {tensor: own[holder] for tensor, holder in self.shared.items()}
 
     @property
     def kind(self) -> str:

@@ -1,0 +1,376 @@
+"""Partition a graph into stages with the lowest peak, and place every byte of them.
+
+1. `rows.row_graph` reads the graph as nodes. Cuts lie where one tensor is live, and beside every node that does not
+   stream.
+2. Every run of streaming nodes between two cuts is a candidate stage. Its cost is the arena that it really takes,
+   packed (`stream_pack`); its live bytes bound that from below, and only candidates that can lie on the best path are
+   packed (best-first: a path of bounds is refined until it is a path of packed stages).
+3. Ties in peak go to fewer recomputed MACs, then to fewer stages.
+4. The maps between the stages are placed over one another as far as the order allows (`stages_maps`), the rows of each
+   stage around them, as contiguous rings where these fit under the peak, else row by row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from tflm_mcunet.errors import UsageError
+from tflm_mcunet.graph import Graph
+from tflm_mcunet.schedule.rows import RowGraph, row_graph
+from tflm_mcunet.schedule.schedule import ALIGNMENT, Buffer, Schedule, Stage, aligned
+from tflm_mcunet.schedule.stages_build import Placement, covered_ops, stream_plan
+from tflm_mcunet.schedule.stages_maps import gaps, map_orders, place_maps
+from tflm_mcunet.schedule.stages_place import PositionSearch, place_stage
+from tflm_mcunet.schedule.stages_work import StageWork, shortcuts, size_of, stage_work
+from tflm_mcunet.schedule.stream_pack import Block, Effort, Packer
+
+KINDS = ("layer", "stream", "patch")
+
+
+@dataclass
+class _Candidate:
+    """A stage that might be taken, and what is known of its cost so far."""
+
+    first: int
+    last: int
+    works: list[StageWork]
+    bound: int
+    cost: int | None = None
+    best: StageWork | None = None
+    level: int = -1
+
+    @property
+    def known(self) -> int:
+        return self.bound if self.cost is None else self.cost
+
+
+@dataclass
+class Planner:
+    """The candidates of one graph. `best_path` finds the partition."""
+
+    rows: RowGraph
+    kinds: tuple[str, ...]
+    fed: int
+    row_alignment: int
+    map_alignment: int
+    effort: Effort
+    ceiling: int = 1 << 60
+    memo: dict[tuple[int, int], list[_Candidate]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.live = live_sets(self.rows)
+        nodes = self.rows.nodes
+        count = len(nodes)
+        self.cuts = [
+            p
+            for p in range(count + 1)
+            if p in (0, count)
+            or len(self.live[p] - set(self.rows.outputs)) <= 1
+            or not nodes[p - 1].streams
+            or not nodes[p].streams
+        ]
+
+    def candidates(self, first: int, last: int) -> list[_Candidate]:
+        """The ways to run nodes [first, last) as one stage; memoised."""
+        key = (first, last)
+        if key not in self.memo:
+            found = []
+            if last == first + 1 and not (self.fed >= 0 and first == 0):
+                work = stage_work(self.rows, first, last, "layer", self.live)
+                found.append(_Candidate(first, last, [work], sum(size_of(self.rows, t) for t in work.maps)))
+                top = self.local(work)
+                found[-1].cost, found[-1].best, found[-1].level, found[-1].bound = top, work, 9, top
+            if "stream" in self.kinds and all(n.streams for n in self.rows.nodes[first:last]):
+                works = self.streams(first, last)
+                if works:
+                    found.append(_Candidate(first, last, works, min(w.live_bytes for w in works)))
+            self.memo[key] = found
+        return self.memo[key]
+
+    def streams(self, first: int, last: int) -> list[StageWork]:
+        fed = self.fed if first == 0 else -1
+        if fed >= 0 and fed in self.live[last]:
+            return []
+        nodes = self.rows.nodes[first:last]
+        held = shortcuts(nodes) if any(len(n.inputs) > 1 for n in nodes) else ()
+        variants = [(), held] if held else [()]
+        return [
+            stage_work(self.rows, first, last, "stream", self.live, fed, v, self.row_alignment) for v in variants
+        ]
+
+    def local(self, work: StageWork, goal: int = 0) -> int:
+        """Arena bytes of a stage alone, its maps where they suit it."""
+        life, pairs = gaps([work])
+        sizes = {t: size_of(self.rows, t) for t in life}
+        order = [*work.outs, *(t for t in work.ins if t not in work.outs), *work.through]
+        at = place_maps(sizes, pairs, order, self.map_alignment)
+        return self.packed(work, at, goal)
+
+    def packed(self, work: StageWork, at: dict[int, int], goal: int) -> int:
+        """Arena bytes of a stage whose maps lie at `at`."""
+        base = max((at[t] + size_of(self.rows, t) for t in work.maps), default=0)
+        if work.kind == "layer":
+            return base
+        keys, blocks = work.keyed_blocks
+        offsets = [-1] * len(keys)
+        loose = []
+        for i, (tensor, y) in enumerate(keys):
+            if tensor in at:
+                offsets[i] = at[tensor] + y * self.rows.shape[tensor][1]
+            else:
+                loose.append(i)
+        blocks = (*blocks, *(Block(size_of(self.rows, t), -1, work.end) for t in work.through))
+        offsets += [at[t] for t in work.through]
+        packer = Packer(blocks, loose, self.row_alignment)
+        _, top = packer.best(offsets, max(goal, base))
+        return max(base, top)
+
+    def refine(self, candidate: _Candidate, level: int) -> None:
+        """Pack a candidate more carefully than before: once, then with its maps wherever they suit it."""
+        for work in candidate.works:
+            top = self.local(work, candidate.bound)
+            if candidate.cost is None or top < candidate.cost:
+                candidate.cost, candidate.best = top, work
+        if level > 0:
+            for work in sorted(candidate.works, key=lambda w: w.live_bytes):
+                self._squeeze(candidate, work)
+        candidate.level = level
+
+    def _squeeze(self, candidate: _Candidate, work: StageWork) -> None:
+        """Search positions at a few peaks between the bound and what is known."""
+        assert candidate.cost is not None
+        floor = -(-work.live_bytes // self.row_alignment) * self.row_alignment
+        for step in range(4):
+            peak = floor + (candidate.cost - floor) * step // 4 // self.map_alignment * self.map_alignment
+            if peak >= candidate.cost:
+                return
+            if PositionSearch([work], peak, self.map_alignment, self.effort).run() is not None:
+                candidate.cost, candidate.best = peak, work
+                return
+
+    def path(self) -> tuple[int, list[_Candidate]]:
+        """The path of least known peak, then fewest stages."""
+        count = len(self.rows.nodes)
+        best: list[tuple[int, int, _Candidate | None] | None] = [None] * (count + 1)
+        best[0] = (0, 0, None)
+        cuts = set(self.cuts)
+        for first in range(count):
+            here = best[first]
+            if here is None:
+                continue
+            for last in range(first + 1, count + 1):
+                single = last == first + 1
+                if not single and (first not in cuts or not self.rows.nodes[last - 1].streams):
+                    break
+                if not single and (last not in cuts or self._maps_bytes(last) > self.ceiling):
+                    continue
+                options = self.candidates(first, last)
+                for c in options:
+                    value = (max(here[0], c.known), here[1] + 1, c)
+                    old = best[last]
+                    if old is None or value[:2] < old[:2]:
+                        best[last] = value
+                # Rows inside a stage only get more as it grows; the map that it writes may get smaller.
+                if not single and options and min(c.bound for c in options) - self._maps_bytes(last) > self.ceiling:
+                    break
+        end = best[count]
+        assert end is not None
+        found: list[_Candidate] = []
+        at = count
+        while at:
+            entry = best[at]
+            assert entry is not None and entry[2] is not None
+            found.append(entry[2])
+            at = entry[2].first
+        return end[0], found[::-1]
+
+    def _maps_bytes(self, cut: int) -> int:
+        """Bytes of the maps that lie across a cut."""
+        return sum(size_of(self.rows, t) for t in self.live[cut])
+
+    def best_path(self) -> list[_Candidate]:
+        """Refine the most promising path until all of it is packed."""
+        self._first_ceiling()
+        while True:
+            peak, found = self.path()
+            todo = [c for c in found if c.level < 0]
+            if todo:
+                for c in todo:
+                    self.refine(c, 0)
+                continue
+            self.ceiling = min(self.ceiling, peak)
+            hard = [c for c in found if c.cost == peak and c.level == 0 and c.bound < peak]
+            if not hard:
+                return found
+            for c in hard:
+                self.refine(c, 1)
+
+    def _first_ceiling(self) -> None:
+        """A peak that is surely reached: a stage from each cut to the next."""
+        peak = 0
+        for first, last in zip(self.cuts, self.cuts[1:]):
+            options = self.candidates(first, last)
+            if not options:
+                return
+            for c in options:
+                if c.level < 0:
+                    self.refine(c, 0)
+            peak = max(peak, min(c.known for c in options))
+        self.ceiling = peak
+
+
+def live_sets(rows: RowGraph) -> list[frozenset[int]]:
+    """For each cut before node p: the tensors that exist there and are needed at or after it."""
+    count = len(rows.nodes)
+    born = {t: 0 for t in rows.inputs}
+    last: dict[int, int] = {}
+    for i, node in enumerate(rows.nodes):
+        for t in node.outputs:
+            born[t] = i + 1
+        for t in node.inputs:
+            last[t] = i
+    for t in rows.outputs:
+        last[t] = count
+    return [frozenset(t for t, b in born.items() if b <= p <= last.get(t, -1)) for p in range(count + 1)]
+
+
+def plan_stages(
+    graph: Graph,
+    *,
+    kinds: Sequence[str] = KINDS,
+    max_mac_overhead: float = 1.0,
+    input: str = "resident",
+    prefer: str = "sram",
+    row_alignment: int = 4,
+    map_alignment: int = ALIGNMENT,
+    effort: int = 250_000,
+) -> Schedule:
+    """Plan the stages of a graph with the lowest peak.
+
+    Args:
+        graph: Graph.
+        kinds: sequence of str. Out of "layer", "stream", "patch"; "layer" is always there to fall back on.
+        max_mac_overhead: float, at least 1. The most MACs a plan may take, as a factor of the graph's own.
+        input: str. "resident": the input lies in the arena. "rows": the caller feeds its rows, none is kept longer
+            than needed.
+        prefer: str. "sram" or "speed"; both give the same plan of int8 rows today, wider layouts are the engine's.
+        row_alignment: int. Offsets of rows that are held inside a stage are multiples of it.
+        map_alignment: int. Offsets of whole maps are multiples of it.
+        effort: int. Block placements to spend on getting nearer to the bound (about 10 µs each); 0 for a quick plan.
+
+    Returns:
+        Schedule. Each "stream" stage holds a `StreamPlan`; `buffers` lists the maps between stages, which may share
+        bytes within the stage that reads the one and writes the other.
+
+    Raises:
+        UsageError: an argument is outside its values.
+    """
+    unknown = [k for k in kinds if k not in KINDS]
+    if unknown or input not in ("resident", "rows") or prefer not in ("sram", "speed") or max_mac_overhead < 1:
+        raise UsageError(
+            f"Expected kinds out of {KINDS}, input 'resident' or 'rows', prefer 'sram' or 'speed' and "
+            f"max_mac_overhead of at least 1, got {tuple(kinds)}, {input!r}, {prefer!r}, {max_mac_overhead}"
+        )
+    if row_alignment < 1 or map_alignment % row_alignment:
+        raise UsageError(f"Expected map_alignment to be a multiple of row_alignment, got {map_alignment}, {row_alignment}")
+    rows = row_graph(graph)
+    notes = [f"{graph.describe(n.op)} runs as a layer: {n.reason}" for n in rows.nodes if not n.streams]
+    fed = -1
+    if input == "rows":
+        fed, why = _fed_tensor(rows, kinds)
+        if why:
+            notes.append(f"input='rows' is not possible, the input stays resident: {why}")
+    chosen = ("layer", *(k for k in kinds if k != "layer"))
+    plan = _scheduled(rows, chosen, fed, row_alignment, map_alignment, notes, effort)
+    if fed < 0 and "stream" in chosen:
+        layers = _scheduled(rows, ("layer",), fed, row_alignment, map_alignment, notes, effort)
+        if layers.arena_bytes <= plan.arena_bytes:
+            note = f"streaming does not lower the peak of {layers.arena_bytes} bytes; every operator runs as a layer"
+            return replace(layers, notes=(*layers.notes, note))
+    return plan
+
+
+def _fed_tensor(rows: RowGraph, kinds: Sequence[str]) -> tuple[int, str]:
+    """The tensor that the caller can feed, or -1 and why there is none."""
+    if "stream" not in kinds:
+        return -1, "kinds does not allow 'stream'"
+    if len(rows.inputs) != 1:
+        return -1, f"the graph has {len(rows.inputs)} inputs"
+    tensor = rows.inputs[0]
+    if tensor in rows.outputs:
+        return -1, "the input is an output"
+    readers = [i for i, node in enumerate(rows.nodes) if tensor in node.inputs]
+    if not readers or not all(n.streams for n in rows.nodes[: readers[-1] + 1]):
+        return -1, "an operator that reads it, or comes before one that does, does not stream"
+    if rows.shape[tensor][0] < 2:
+        return -1, "it has one row"
+    return tensor, ""
+
+
+def _scheduled(
+    rows: RowGraph, kinds: Sequence[str], fed: int, row_alignment: int, map_alignment: int, notes: Sequence[str], effort: int
+) -> Schedule:
+    """The best partition of the given kinds, placed."""
+    if not rows.nodes:
+        return _empty(rows, map_alignment, notes)
+    planner = Planner(rows, tuple(kinds), fed, row_alignment, map_alignment, Effort(effort // 2))
+    path = planner.best_path()
+    works = [c.best for c in path if c.best is not None]
+    life, pairs = gaps(works)
+    sizes = {t: size_of(rows, t) for t in life}
+    at, placements = _placed(works, max(c.known for c in path), sizes, map_alignment, Effort(effort // 2))
+    stages, end = [], 0
+    for work, placement in zip(works, placements):
+        maps_end = max((at[t] + sizes[t] for t in work.maps), default=0)
+        stage_end = max(maps_end, placement[0] if placement else 0)
+        macs = sum(n.macs for n in work.nodes)
+        plan = stream_plan(work, at, placement) if placement else None
+        stages.append(Stage(work.kind, covered_ops(rows, work.first, work.last), stage_end, plan, macs))
+        end = max(end, stage_end)
+    buffers = [Buffer(t, sizes[t], *life[t], at[t]) for t in sorted(life)]
+    names = {t for t in rows.graph.outputs if t in rows.alias}
+    buffers += [Buffer(t, sizes[rows.alias[t]], *life[rows.alias[t]], at[rows.alias[t]]) for t in sorted(names)]
+    bound = max(c.bound for c in path)
+    return Schedule(rows.graph, tuple(stages), tuple(buffers), aligned(end), bound, tuple(notes))
+
+
+def _placed(
+    works: Sequence[StageWork], goal: int, sizes: dict[int, int], alignment: int, effort: Effort
+) -> tuple[dict[int, int], list[Placement | None]]:
+    """Positions under the lowest peak that the search finds, from `goal` up; never fails."""
+    life, pairs = gaps(works)
+    greedy: tuple[int, dict[int, int], list[Placement | None]] | None = None
+    for order in map_orders(life, sizes):
+        at = place_maps(sizes, pairs, order, alignment)
+        top = max((at[t] + sizes[t] for t in at), default=0)
+        placements = []
+        for work in works:
+            placement = place_stage(work, {t: at[t] for t in work.maps}, max(top, goal), effort)
+            placements.append(placement)
+            top = max(top, placement[0] if placement else 0)
+        if greedy is None or top < greedy[0]:
+            greedy = (top, at, placements)
+        if top <= goal:
+            break
+    assert greedy is not None
+    ceiling, at, placements = greedy
+    peak = goal
+    for _ in range(4):
+        if peak >= ceiling:
+            break
+        found = PositionSearch(works, peak, alignment, effort).run()
+        if found is not None:
+            return found
+        peak += max(alignment, (ceiling - peak) // 3 // alignment * alignment)
+    return at, placements
+
+
+def _empty(rows: RowGraph, map_alignment: int, notes: Sequence[str]) -> Schedule:
+    """A graph without operators: its inputs side by side."""
+    buffers, end = [], 0
+    for t in dict.fromkeys((*rows.inputs, *rows.outputs)):
+        end = aligned(end, map_alignment)
+        buffers.append(Buffer(t, size_of(rows, t), 0, 0, end))
+        end += size_of(rows, t)
+    return Schedule(rows.graph, (), tuple(buffers), aligned(end), end, tuple(notes))

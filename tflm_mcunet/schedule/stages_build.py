@@ -1,0 +1,152 @@
+"""From placed rows to the plain data of a stage: rings where they fit, row offsets else, every byte checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tflm_mcunet.schedule.rows import RowGraph
+from tflm_mcunet.schedule.stages_maps import overlay
+from tflm_mcunet.schedule.stages_work import Key, StageWork
+from tflm_mcunet.schedule.stream import RowOperator, RowStorage, StreamPlan
+from tflm_mcunet.schedule.stream_check import collisions
+from tflm_mcunet.schedule.stream_pack import Block, Effort, Packer
+from tflm_mcunet.schedule.stream_rings import Ring, ring_blocks, rings
+
+Placement = tuple[int, dict[Key, int], dict[int, RowStorage]]
+
+
+def place_rings(work: StageWork, at: Mapping[int, int], goal: int, repairs: int, effort: Effort) -> Placement:
+    """Place a stage's rings around its maps: (end, offset of each row, storage of each tensor)."""
+    keys, blocks = work.keyed_blocks
+    shape = work.rows.shape
+    found = rings(work)
+    loose_rings = [r for r in found if not r.whole]
+    packed = ring_blocks(work, loose_rings)
+    sums = [i for i, k in enumerate(keys) if k[0] < 0]
+    packed += [Block(blocks[i].size, blocks[i].birth, blocks[i].death) for i in sums]
+    count, offsets = len(packed), [-1] * len(packed)
+    for i, (tensor, y) in enumerate(keys):
+        if tensor in at:
+            packed.append(blocks[i])
+            offsets.append(at[tensor] + y * shape[tensor][1])
+    packed = [Block(b.size, b.birth, b.death) for b in packed]
+    for tensor in work.through:
+        packed.append(Block(shape[tensor][0] * shape[tensor][1], -1, work.end))
+        offsets.append(at[tensor])
+    placed, top = Packer(packed, range(count), work.alignment).best(offsets, goal, repairs, effort)
+    storages: dict[int, RowStorage] = {}
+    for n, ring in enumerate(found):
+        base = placed[loose_rings.index(ring)] if not ring.whole else at[next(iter(ring.members))]
+        for tensor, (step, phase) in ring.members.items():
+            height, width = shape[tensor]
+            storages[tensor] = RowStorage(
+                tensor, height, width, base, ring.pitch, ring.slots, step, phase, (), _role(work, tensor)
+            )
+    where = {
+        (t, y): storages[t].row_offset(y) for t in work.order.birth for y in range(shape[t][0])
+    }
+    for n, i in enumerate(sums):
+        where[keys[i]] = placed[len(loose_rings) + n]
+    return max(top, _maps_end(work, at)), where, storages
+
+
+def place_rows(work: StageWork, at: Mapping[int, int], goal: int, repairs: int, effort: Effort) -> Placement:
+    """Place a stage's rows one by one around its maps: (end, offset of each row, storage of each tensor)."""
+    keys, blocks = work.keyed_blocks
+    shape = work.rows.shape
+    offsets, loose = [-1] * len(keys), []
+    for i, (tensor, y) in enumerate(keys):
+        if tensor in at:
+            offsets[i] = at[tensor] + y * shape[tensor][1]
+        else:
+            loose.append(i)
+    blocks = (*blocks, *(Block(shape[t][0] * shape[t][1], -1, work.end) for t in work.through))
+    offsets += [at[t] for t in work.through]
+    end = _maps_end(work, at)
+    placed, top = Packer(blocks, loose, work.alignment).best(offsets, max(goal, end), repairs, effort)
+    where = dict(zip(keys, placed))
+    storages = {}
+    for tensor in work.order.birth:
+        height, width = shape[tensor]
+        rows = tuple(where[tensor, y] for y in range(height))
+        dense = tensor in at or height == 1
+        storages[tensor] = RowStorage(
+            tensor, height, width, rows[0], width, height, 1, 0, () if dense else rows, _role(work, tensor)
+        )
+    return max(end, top), where, storages
+
+
+def _role(work: StageWork, tensor: int) -> str:
+    if tensor in work.outs:
+        return "output"
+    if tensor == work.fed:
+        return "fed"
+    return "input" if tensor in work.ins else "inner"
+
+
+def _maps_end(work: StageWork, at: Mapping[int, int]) -> int:
+    shape = work.rows.shape
+    return max((at[t] + shape[t][0] * shape[t][1] for t in work.maps), default=0)
+
+
+def stream_plan(work: StageWork, at: Mapping[int, int], placement: Placement) -> StreamPlan:
+    """The plan of a placed stage. Raises AssertionError if two rows that live together share a byte."""
+    _, where, storages = placement
+    keys, blocks = work.keyed_blocks
+    extra = [Block(work.rows.shape[t][0] * work.rows.shape[t][1], -1, work.end) for t in work.through]
+    wrong = collisions((*blocks, *extra), [*(where[k] for k in keys), *(at[t] for t in work.through)])
+    if wrong:
+        a, b = wrong[0]
+        raise AssertionError(f"rows {[keys[i] if i < len(keys) else 'map' for i in (a, b)]} share bytes while both live")
+    holds = dict(work.holds)
+    operators = []
+    for i, node in enumerate(work.nodes):
+        output = storages[node.outputs[0]]
+        in_place = []
+        for p in node.in_place:
+            operand, window = storages[node.inputs[p]], node.windows[p]
+            starts = [(window.first_row(y), output.row_offset(y)) for y in range(output.height)]
+            if any(0 <= row < operand.height and operand.row_offset(row) == at for row, at in starts):
+                in_place.append(p)
+        sums = where.get((-1 - i, 0), -1)
+        operators.append(
+            RowOperator(node.op, node.inputs, node.windows, node.outputs[0], sums, tuple(in_place), holds.get(i, -1))
+        )
+    slack = 0
+    for a in work.ins:
+        for b in work.outs:
+            if a not in work.outs and a in work.order.death and max(work.order.death[a]) < work.end:
+                gap = overlay(work, a, b)
+                slack = max(slack, 0 if gap.exact else -gap.low)
+    layout = "rows" if any(s.row_offsets for s in storages.values()) else "rings"
+    return StreamPlan(
+        tuple(operators),
+        tuple(storages.values()),
+        work.fed,
+        layout,
+        work.end,
+        slack,
+        _scratch(work, keys, blocks),
+    )
+
+
+def _scratch(work: StageWork, keys: tuple[Key, ...], blocks: tuple[Block, ...]) -> int:
+    """The most bytes that rows and sums inside the stage take at any step."""
+    inner = [b for k, b in zip(keys, blocks) if k[0] not in work.ins and k[0] not in work.outs]
+    change = [0] * (work.end + 2)
+    for b in inner:
+        change[max(b.birth, 0)] += b.size
+        change[min(b.death, work.end) + 1] -= b.size
+        if b.partners:
+            change[b.birth] -= b.size
+            change[b.birth + 1] += b.size
+    peak = total = 0
+    for c in change:
+        total += c
+        peak = max(peak, total)
+    return peak
+
+
+def covered_ops(rows: RowGraph, first: int, last: int) -> tuple[int, ...]:
+    """The graph's operators behind nodes [first, last), ascending."""
+    return tuple(sorted(i for node in rows.nodes[first:last] for i in node.covers))

@@ -1,0 +1,102 @@
+"""Search for the positions of the maps between stages, under a peak, so that every stage fits around them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tflm_mcunet.schedule.stages_build import Placement, place_rings, place_rows
+from tflm_mcunet.schedule.stages_maps import Gap, gaps
+from tflm_mcunet.schedule.stages_work import StageWork, size_of
+from tflm_mcunet.schedule.stream_pack import Effort
+
+
+def place_stage(work: StageWork, at: Mapping[int, int], goal: int, effort: Effort) -> Placement | None:
+    """Rings where they end at or below `goal`, else row by row; None for a layer, which holds nothing but maps."""
+    if work.kind == "layer":
+        return None
+    best = place_rings(work, at, goal, 4, effort)
+    for repairs in (0, 12):
+        if best[0] <= goal or (repairs and effort.left < 0):
+            break
+        in_rows = place_rows(work, at, goal, repairs, effort)
+        if in_rows[0] < best[0]:
+            best = in_rows
+    return best
+
+
+@dataclass
+class PositionSearch:
+    """Depth-first over the stages: each stage's new maps in turn at the places that suit it.
+
+    Args:
+        works: sequence of StageWork.
+        peak: int. No byte at or above it.
+        alignment: int. Of maps.
+        effort: Effort. Blocks that may be placed before giving up.
+    """
+
+    works: Sequence[StageWork]
+    peak: int
+    alignment: int
+    effort: Effort
+    tried: dict[tuple[int, tuple[int, ...]], Placement | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.life, self.pairs = gaps(self.works)
+        self.sizes = {t: size_of(self.works[0].rows, t) for t in self.life}
+
+    def run(self) -> tuple[dict[int, int], list[Placement | None]] | None:
+        """Offsets of the maps and the placement of each stage, or None where the effort ends first."""
+        if any(sum(self.sizes[t] for t in w.through) > self.peak for w in self.works):
+            return None
+        return self._from(0, {})
+
+    def _from(self, i: int, at: dict[int, int]) -> tuple[dict[int, int], list[Placement | None]] | None:
+        if i == len(self.works):
+            return at, []
+        work = self.works[i]
+        new = [t for t in (*work.ins, *work.through, *work.outs) if t not in at]
+        for here in self._positions(i, list(dict.fromkeys(new)), at):
+            key = (i, tuple(here[t] for t in work.maps))
+            if key not in self.tried:
+                if self.effort.left < 0:
+                    return None
+                self.effort.left -= len(work.order.birth)
+                self.tried[key] = place_stage(work, {t: here[t] for t in work.maps}, self.peak, self.effort)
+            placement = self.tried[key]
+            if placement is not None and placement[0] > self.peak:
+                continue
+            rest = self._from(i + 1, here)
+            if rest is not None:
+                return rest[0], [placement, *rest[1]]
+        return None
+
+    def _positions(self, i: int, new: list[int], at: dict[int, int]) -> Iterator[dict[int, int]]:
+        if not new:
+            yield at
+            return
+        tensor, rest = new[0], new[1:]
+        rivals = [(at[o], self.pairs[o, tensor]) for o in at if (o, tensor) in self.pairs]
+        for c in self._candidates(i, tensor, rivals):
+            if 0 <= c <= self.peak - self.sizes[tensor] and all(gap.allows(c - base) for base, gap in rivals):
+                yield from self._positions(i, rest, {**at, tensor: c})
+
+    def _candidates(self, i: int, tensor: int, rivals: list[tuple[int, Gap]]) -> list[int]:
+        """Places for a map: over its input in place, where the next stage would like it, at either end, as far up its
+        input as the order allows, after a few rows of the stage (where the first output row appears by itself)."""
+        work, top = self.works[i], self.peak - self.sizes[tensor]
+        found = [base for base, gap in rivals if gap.exact]
+        found += [0, top] if tensor in work.outs else [top, 0]
+        after = self.works[i + 1] if i + 1 < len(self.works) else None
+        if after is not None and tensor in after.ins:
+            for result in after.outs:
+                if result != tensor and (tensor, result) in self.pairs:
+                    low = self.pairs[tensor, result].low
+                    found += [-low, self.peak - self.sizes[result] - low]
+        found += [base + gap.low for base, gap in rivals] + [base + gap.high for base, gap in rivals]
+        if tensor in work.outs:
+            widths = sorted({work.rows.shape[t][1] for t in work.order.birth}, reverse=True)
+            found += [k * w for k in (3, 2) for w in widths[:3]]
+        grain = self.alignment
+        return list(dict.fromkeys(-(-c // grain) * grain for c in found))

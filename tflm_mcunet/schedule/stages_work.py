@@ -1,0 +1,216 @@
+"""A candidate stage: its rows as blocks with lifetimes, and the fewest bytes that it can need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from tflm_mcunet.schedule.rows import RowGraph, RowNode
+from tflm_mcunet.schedule.stream_order import FEED, RowOrder, row_order
+from tflm_mcunet.schedule.stream_pack import Block
+
+#: (tensor, row) or, for the sums of an accumulating node, (-1 - position of the node, 0).
+Key = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class StageWork:
+    """A run of nodes, executed as rows or as layers.
+
+    Args:
+        rows: RowGraph.
+        first, last: int. The nodes [first, last).
+        kind: str. "stream" or "layer" (one node).
+        ins: tuple of int. Whole maps that the stage reads.
+        outs: tuple of int. Whole maps that it writes.
+        through: tuple of int. Whole maps that only lie there.
+        fed: int. The tensor whose rows the caller feeds, or -1.
+        order: RowOrder.
+        holds: tuple of (int, int). (position of a node, tensor that it waits for).
+        alignment: int. Of the rows held inside the stage.
+    """
+
+    rows: RowGraph
+    first: int
+    last: int
+    kind: str
+    ins: tuple[int, ...]
+    outs: tuple[int, ...]
+    through: tuple[int, ...]
+    fed: int
+    order: RowOrder
+    holds: tuple[tuple[int, int], ...]
+    alignment: int
+
+    @property
+    def nodes(self) -> tuple[RowNode, ...]:
+        return self.rows.nodes[self.first : self.last]
+
+    @property
+    def maps(self) -> tuple[int, ...]:
+        return tuple(dict.fromkeys((*self.ins, *self.outs, *self.through)))
+
+    @property
+    def end(self) -> int:
+        """One past the last step."""
+        return len(self.order.steps)
+
+    @cached_property
+    def keyed_blocks(self) -> tuple[tuple[Key, ...], tuple[Block, ...]]:
+        """Every row (and every accumulator) of the stage with its bytes and its life."""
+        maps, keys, raw = set(self.maps), [], []
+        index: dict[Key, int] = {}
+        for tensor, births in self.order.birth.items():
+            size = self.rows.shape[tensor][1]
+            if tensor not in maps:
+                size = -(-size // self.alignment) * self.alignment
+            deaths = self.order.death[tensor]
+            for y, (birth, death) in enumerate(zip(births, deaths)):
+                index[tensor, y] = len(keys)
+                keys.append((tensor, y))
+                raw.append((size, birth, death))
+        partners: dict[int, list[int]] = {}
+        for step, (position, y) in enumerate(self.order.steps):
+            if position == FEED:
+                continue
+            node = self.nodes[position]
+            for p in node.in_place:
+                row = node.windows[p].first_row(y)
+                operand = index.get((node.inputs[p], row))
+                if operand is not None and raw[operand][2] == step:
+                    partners.setdefault(index[node.outputs[0], y], []).append(operand)
+        for position, step in self.order.began.items():
+            output = self.nodes[position].outputs[0]
+            result = index[output, 0]
+            size = -(-self.sums_bytes(output) // self.alignment) * self.alignment
+            partners.setdefault(result, []).append(len(keys))
+            keys.append((-1 - position, 0))
+            raw.append((size, step, raw[result][1]))
+        return tuple(keys), tuple(Block(*r, tuple(partners.get(i, ()))) for i, r in enumerate(raw))
+
+    def sums_bytes(self, tensor: int) -> int:
+        """Bytes of the int32 sums behind the one row of `tensor`."""
+        return 4 * self.rows.graph.tensors[tensor].elements
+
+    @cached_property
+    def live_bytes(self) -> int:
+        """The most bytes in use at any step: no placement of this order is smaller."""
+        end, order, shape, maps = self.end, self.order, self.rows.shape, set(self.maps)
+        change = np.zeros(end + 3, np.int64)
+        saved = np.zeros(end + 2, np.int64)
+        times = {t: (np.array(b, np.int64), np.array(order.death[t], np.int64)) for t, b in order.birth.items()}
+
+        def padded(tensor: int) -> int:
+            size = shape[tensor][1]
+            return size if tensor in maps else -(-size // self.alignment) * self.alignment
+
+        for t, (births, deaths) in times.items():
+            np.add.at(change, np.maximum(births, 0), padded(t))
+            np.subtract.at(change, np.minimum(deaths, end) + 1, padded(t))
+        for position, step in order.began.items():
+            output = self.nodes[position].outputs[0]
+            born = order.birth[output][0]
+            size = -(-self.sums_bytes(output) // self.alignment) * self.alignment
+            change[step] += size
+            change[born + 1] -= size
+            saved[born] = padded(output)
+        if self.kind == "stream":
+            for node in self.nodes:
+                born = times[node.outputs[0]][0]
+                for p in node.in_place:
+                    deaths, window = times[node.inputs[p]][1], node.windows[p]
+                    over = np.arange(len(born)) * window.stride_h - window.pad_top
+                    inside = (over >= 0) & (over < len(deaths))
+                    dying = born[inside][deaths[over[inside]] == born[inside]]
+                    saved[dying] = padded(node.outputs[0])
+        live = np.cumsum(change)[: end + 1] - saved[: end + 1]
+        return int(live.max()) + sum(size_of(self.rows, t) for t in self.through)
+
+
+def size_of(rows: RowGraph, tensor: int) -> int:
+    """Bytes of a whole map."""
+    height, width = rows.shape[tensor]
+    return height * width
+
+
+def layer_order(rows: RowGraph, node: RowNode, kept: frozenset[int]) -> RowOrder:
+    """One step that reads all operands and writes all results."""
+    birth = {t: [-1] * rows.shape[t][0] for t in node.inputs}
+    death = {t: [1 if t in kept else 0] * rows.shape[t][0] for t in node.inputs}
+    for t in node.outputs:
+        birth[t] = [0] * rows.shape[t][0]
+        death[t] = [1 if t in kept else 0] * rows.shape[t][0]
+    return RowOrder(((0, 0),), birth, death, {})
+
+
+def shortcuts(nodes: Sequence[RowNode]) -> tuple[tuple[int, int], ...]:
+    """Nodes worth holding back, each with the tensor to wait for.
+
+    A node on the short side of a join (its output goes to one join only, and it reads what is there before the long
+    side is) need not run before the other operand exists.
+    """
+    made = {t: i for i, node in enumerate(nodes) for t in node.outputs}
+    readers: dict[int, list[int]] = {}
+    for i, node in enumerate(nodes):
+        for t in node.inputs:
+            readers.setdefault(t, []).append(i)
+    held = []
+    for join in nodes:
+        inner = [t for t in join.inputs if t in made]
+        if len(inner) != 2 or len(join.inputs) != 2:
+            continue
+        depth = {t: _chain(nodes, made, t) for t in inner}
+        short, long = sorted(inner, key=lambda t: depth[t])
+        maker = made[short]
+        if depth[short] < depth[long] and len(readers[short]) == 1 and depth[short] == 1:
+            if len(readers.get(nodes[maker].inputs[0], ())) > 1:
+                held.append((maker, long))
+    return tuple(held)
+
+
+def _chain(nodes: Sequence[RowNode], made: Mapping[int, int], tensor: int) -> int:
+    """Nodes in a row before `tensor`, back to the first branch or join."""
+    length, uses = 0, {}
+    for node in nodes:
+        for t in node.inputs:
+            uses[t] = uses.get(t, 0) + 1
+    while tensor in made and uses.get(tensor, 0) <= 1:
+        node = nodes[made[tensor]]
+        length += 1
+        if len(node.inputs) != 1:
+            break
+        tensor = node.inputs[0]
+    return length
+
+
+def stage_work(
+    rows: RowGraph,
+    first: int,
+    last: int,
+    kind: str,
+    live: Sequence[frozenset[int]],
+    fed: int = -1,
+    holds: tuple[tuple[int, int], ...] = (),
+    alignment: int = 4,
+) -> StageWork:
+    """Put nodes [first, last) together as a stage.
+
+    Args:
+        live: sequence of frozenset. For each cut, the tensors that exist before it and are needed after it.
+        fed: int. The tensor that the caller feeds to this stage, or -1.
+    """
+    nodes = rows.nodes[first:last]
+    kept = live[last]
+    made = {t for node in nodes for t in node.outputs}
+    read = {t for node in nodes for t in node.inputs}
+    ins = tuple(sorted(t for t in live[first] if t in read and t != fed))
+    outs = tuple(sorted(made & kept))
+    through = tuple(sorted(t for t in live[first] if t not in read and t != fed))
+    if kind == "layer":
+        order = layer_order(rows, nodes[0], kept)
+    else:
+        order = row_order(nodes, rows.shape, fed, kept, dict(holds))
+    return StageWork(rows, first, last, kind, ins, outs, through, fed, order, holds, alignment)
