@@ -64,6 +64,8 @@ class Call:
         width: int. Output columns of a RowKernel.
         batch: int. Images, one after the other.
         scratch_bytes: int.
+        in_place_scratch_bytes: int. Of a RowKernel whose output row is the first row of its window.
+        is_sum: bool. `kernel` names SumKernels: the only output row is a sum over the input's rows.
         is_copy: bool. Does nothing but move bytes: dropped where input and output lie at one offset.
     """
 
@@ -77,4 +79,6 @@ class Call:
     width: int = 1
     batch: int = 1
     scratch_bytes: int = 0
+    in_place_scratch_bytes: int = 0
+    is_sum: bool = False
     is_copy: bool = False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from tflm_mcunet.graph import Tensor
 from tflm_mcunet.ops import ACTIVATIONS
 
 INT8_MIN, INT8_MAX = -128, 127
+INT32_MAX = 2**31 - 1
 
 
 def round_half_away(value: float) -> int:
@@ -34,6 +34,18 @@ def quantize_multiplier(real: float) -> tuple[int, int]:
     return (0, 0) if shift < -31 else (fixed, shift)
 
 
+def require_headroom(bound: int, shift: int, where: str) -> None:
+    """Refuse a requantisation whose value, at most `bound` in magnitude, overflows when it is shifted left.
+
+    TFLite Micro's int32 arithmetic has no defined result there, so none could equal it.
+    """
+    if bound << max(shift, 0) > INT32_MAX:
+        raise UnsupportedOpError(
+            f"{where}: values up to {bound} shifted left by {max(shift, 0)} bits overflow int32",
+            "the scales are far apart: calibrate the model with representative data",
+        )
+
+
 def activation_range(output: Tensor, activation: int, where: str) -> tuple[int, int]:
     """The int8 clamp (min, max) of a fused activation, computed in float32 as TFLite Micro does.
 
@@ -48,7 +60,10 @@ def activation_range(output: Tensor, activation: int, where: str) -> tuple[int, 
     scale = np.float32(output.scale)
 
     def quantized(value: float) -> int:
-        return output.zero_point + round_half_away(float(np.float32(value) / scale))
+        steps = round_half_away(float(np.float32(value) / scale))
+        if abs(steps) > INT32_MAX:
+            raise UnsupportedOpError(f"{where}: {name} does not fit the output's scale {output.scale:g}")
+        return output.zero_point + steps
 
     minimum = INT8_MIN if low is None else max(INT8_MIN, quantized(low))
     maximum = INT8_MAX if high is None else min(INT8_MAX, quantized(high))
@@ -62,7 +77,7 @@ def channel_multipliers(
 
     Source: TFLite's `PopulateConvolutionQuantizationParams`. A per-tensor weight scale serves every channel.
     """
-    scales: Sequence[float] = weights.quantization.scale if weights.quantization else ()
+    scales = weights.quantization.scale if weights.quantization else ()
     if len(scales) == 1:
         scales = scales * channels
     pairs = [quantize_multiplier(source.scale * scale / output.scale) for scale in scales]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from tflm_mcunet.codegen.axes import strides
 from tflm_mcunet.codegen.call import Call, Params
-from tflm_mcunet.codegen.checks import image_view, require_int8, vector_view
-from tflm_mcunet.codegen.fixed_point import activation_range, quantize_multiplier
-from tflm_mcunet.errors import UnsupportedOpError
+from tflm_mcunet.codegen.checks import require, require_int8
+from tflm_mcunet.codegen.fixed_point import activation_range, quantize_multiplier, require_headroom
+from tflm_mcunet.codegen.views import elementwise, vector_view
 from tflm_mcunet.graph import Graph, Tensor
 from tflm_mcunet.ops import Window
 
@@ -18,12 +19,13 @@ _AXES = 6
 _LEFT_SHIFT = 20
 
 
-def _sum(first: Tensor, second: Tensor, output: Tensor, sign: int) -> dict[str, Any]:
+def _sum(first: Tensor, second: Tensor, output: Tensor, sign: int, where: str) -> dict[str, Any]:
     """Both operands are brought to twice the larger scale, added, and brought to the output's scale."""
     twice = 2.0 * max(first.scale, second.scale)
     one = quantize_multiplier(first.scale / twice)
     two = quantize_multiplier(second.scale / twice)
     out = quantize_multiplier(twice / ((1 << _LEFT_SHIFT) * output.scale))
+    require(out[1] <= 0, where, "the output's scale is too small for TFLite Micro's kernel")
     return {
         "sign": sign,
         "first_multiplier": one[0],
@@ -35,19 +37,16 @@ def _sum(first: Tensor, second: Tensor, output: Tensor, sign: int) -> dict[str, 
     }
 
 
-def _product(first: Tensor, second: Tensor, output: Tensor) -> dict[str, Any]:
+def _product(first: Tensor, second: Tensor, output: Tensor, where: str) -> dict[str, Any]:
     multiplier, shift = quantize_multiplier(first.scale * second.scale / output.scale)
+    require_headroom(255 * 255, shift, where)
     return {"output_multiplier": multiplier, "output_shift": shift}
 
 
 def _strides(shape: tuple[int, ...], target: tuple[int, ...]) -> tuple[int, ...]:
     """Elements by which an operand advances along each axis of `target`; 0 along a broadcast axis."""
     padded = (1,) * (len(target) - len(shape)) + shape
-    strides, step = [], 1
-    for size in reversed(padded):
-        strides.append(0 if size == 1 else step)
-        step *= size
-    return tuple(reversed(strides))
+    return tuple(0 if size == 1 else step for size, step in zip(padded, strides(padded)))
 
 
 def binary(graph: Graph, index: int, window: Window | None) -> Call:
@@ -59,9 +58,9 @@ def binary(graph: Graph, index: int, window: Window | None) -> Call:
     low, high = activation_range(output, op.options.get("fused_activation_function", 0), where)
     struct, kernel = ("Product", "product") if op.type == "MUL" else ("Sum", "sum")
     if op.type == "MUL":
-        arithmetic = _product(first, second, output)
+        arithmetic = _product(first, second, output, where)
     else:
-        arithmetic = _sum(first, second, output, 1 if op.type == "ADD" else -1)
+        arithmetic = _sum(first, second, output, 1 if op.type == "ADD" else -1, where)
     fields = {
         **arithmetic,
         "channels": output.shape[-1] if output.shape else 1,
@@ -73,26 +72,21 @@ def binary(graph: Graph, index: int, window: Window | None) -> Call:
     }
     if first.shape != second.shape:
         return _broadcast(graph, index, Params(struct, fields), kernel)
-    if len(output.shape) == 4 and output.shape[0] == 1:
-        view, width = image_view, output.shape[2]
-    else:
-        view, width = vector_view, 1
-        fields["channels"] = output.elements
+    walk = elementwise(graph, (*op.inputs, op.outputs[0]))
+    fields["channels"] = walk.channels
     return Call(
         kernel=f"{kernel}_row",
         source="kernels/binary",
         params=Params(struct, fields),
-        inputs=tuple(view(graph, i) for i in op.inputs),
-        outputs=(view(graph, op.outputs[0]),),
-        width=width,
+        inputs=walk.views[:2],
+        outputs=walk.views[2:],
+        width=walk.width,
+        batch=walk.batch,
     )
 
 
 def _broadcast(graph: Graph, index: int, arithmetic: Params, kernel: str) -> Call:
-    op, where = graph.ops[index], graph.describe(index)
-    shape = graph.tensors[op.outputs[0]].shape
-    if len(shape) > _AXES:
-        raise UnsupportedOpError(f"{where}: broadcasting over {len(shape)} axes; at most {_AXES}")
+    op, shape = graph.ops[index], graph.tensors[graph.ops[index].outputs[0]].shape
     extent = (1,) * (_AXES - len(shape)) + shape
     first, second = (_strides(graph.tensors[i].shape, extent) for i in op.inputs)
     fields = {

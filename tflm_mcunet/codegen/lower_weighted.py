@@ -7,8 +7,17 @@ from typing import Any
 import numpy as np
 
 from tflm_mcunet.codegen.call import Call, Constant, Params, View
-from tflm_mcunet.codegen.checks import image_view, require_constant, require_int8
-from tflm_mcunet.codegen.fixed_point import activation_range, channel_multipliers, quantize_multiplier
+from tflm_mcunet.codegen.checks import require, require_constant, require_int8
+from tflm_mcunet.codegen.fixed_point import (
+    INT8_MAX,
+    INT8_MIN,
+    INT32_MAX,
+    activation_range,
+    channel_multipliers,
+    quantize_multiplier,
+    require_headroom,
+)
+from tflm_mcunet.codegen.views import image_view
 from tflm_mcunet.errors import UnsupportedOpError
 from tflm_mcunet.graph import Graph, Tensor
 from tflm_mcunet.ops import Window
@@ -29,6 +38,7 @@ def _common(graph: Graph, index: int, channels: int) -> dict[str, Any]:
         raise UnsupportedOpError(f"{where}: {len(quantization.scale)} weight scales for {channels} channels")
     bias = _bias(graph, index, channels, where)
     multiplier, shift = channel_multipliers(source, weights, output, channels)
+    _require_accumulators(source, weights, bias, shift, where)
     low, high = activation_range(output, op.options["fused_activation_function"], where)
     return {
         "weights": Constant(weights.array()),
@@ -40,6 +50,24 @@ def _common(graph: Graph, index: int, channels: int) -> dict[str, Any]:
         "output_min": low,
         "output_max": high,
     }
+
+
+def _require_accumulators(
+    source: Tensor, weights: Tensor, bias: Constant | None, shift: np.ndarray, where: str
+) -> None:
+    """Refuse weights with which some input overflows an int32 sum: TFLite Micro's result is undefined there."""
+    values = weights.array().astype(np.int64)
+    # Output channels come last in DEPTHWISE_CONV_2D, whose first axis is 1, and first elsewhere.
+    by_channel = values.reshape(-1, len(shift)).T if weights.shape[0] == 1 else values.reshape(len(shift), -1)
+    low, high = INT8_MIN - source.zero_point, INT8_MAX - source.zero_point
+    offset = bias.values.astype(np.int64) if bias else 0
+    largest = np.maximum(by_channel * low, by_channel * high).sum(axis=1)
+    smallest = np.minimum(by_channel * low, by_channel * high).sum(axis=1)
+    alone = np.maximum(largest, -smallest)
+    bound = np.maximum(largest + offset, -(smallest + offset))
+    require(int(alone.max()) <= INT32_MAX, where, "the products of input and weights overflow int32")
+    for channel in np.flatnonzero(bound << np.maximum(shift, 0).astype(np.int64) > INT32_MAX):
+        require_headroom(int(bound[channel]), int(shift[channel]), f"{where}, output channel {channel}")
 
 
 def _bias(graph: Graph, index: int, channels: int, where: str) -> Constant | None:
@@ -54,7 +82,13 @@ def _bias(graph: Graph, index: int, channels: int, where: str) -> Constant | Non
 
 
 def _spatial(
-    graph: Graph, index: int, window: Window | None, fields: dict[str, Any], kernel: str, struct: str
+    graph: Graph,
+    index: int,
+    window: Window | None,
+    fields: dict[str, Any],
+    kernel: str,
+    struct: str,
+    in_place_scratch_bytes: int,
 ) -> Call:
     op = graph.ops[index]
     source, output = graph.tensors[op.inputs[0]], graph.tensors[op.outputs[0]]
@@ -78,6 +112,7 @@ def _spatial(
         window=window,
         width=output.shape[2],
         batch=output.shape[0],
+        in_place_scratch_bytes=in_place_scratch_bytes,
     )
 
 
@@ -93,7 +128,7 @@ def conv_2d(graph: Graph, index: int, window: Window | None) -> Call:
         "group_channels": group,
         "output_channels": channels,
     }
-    return _spatial(graph, index, window, fields, "conv_2d", "Conv2D")
+    return _spatial(graph, index, window, fields, "conv_2d", "Conv2D", depth)
 
 
 def depthwise_conv_2d(graph: Graph, index: int, window: Window | None) -> Call:
@@ -103,13 +138,26 @@ def depthwise_conv_2d(graph: Graph, index: int, window: Window | None) -> Call:
     if channels % depth or channels // depth != op.options.get("depth_multiplier", channels // depth):
         raise UnsupportedOpError(f"{where}: {channels} output channels from {depth} with that multiplier")
     fields = {**_common(graph, index, channels), "depth_multiplier": channels // depth}
-    return _spatial(graph, index, window, fields, "depthwise_conv_2d", "DepthwiseConv2D")
+    row = window or op_window(graph, op)
+    delay = row.pad_left + 1 if row else 1
+    return _spatial(graph, index, window, fields, "depthwise_conv_2d", "DepthwiseConv2D", delay)
 
 
 def _layer_multiplier(source: Tensor, weights: Tensor, output: Tensor) -> tuple[int, int]:
     """A per-tensor layer's multiplier: TFLite takes the product of the scales in float32 first."""
     product = np.float32(source.scale) * np.float32(weights.scale)
     return quantize_multiplier(float(product) / output.scale)
+
+
+def _require_bias_scale(graph: Graph, index: int) -> None:
+    """Refuse what TFLite's `GetQuantizedConvolutionMultipler` refuses: a bias on another scale than the products."""
+    op, where = graph.ops[index], graph.describe(index)
+    if len(op.inputs) < 3 or op.inputs[2] < 0:
+        return
+    source, weights, bias = (graph.tensors[i] for i in op.inputs)
+    difference = abs(source.scale * weights.scale - bias.scale) / graph.tensors[op.outputs[0]].scale
+    wrong = f"the bias's scale {bias.scale:g} is not input scale times weight scale"
+    require(difference <= 0.02, where, wrong)
 
 
 def fully_connected(graph: Graph, index: int, window: Window | None) -> Call:
@@ -119,14 +167,15 @@ def fully_connected(graph: Graph, index: int, window: Window | None) -> Call:
     units, depth = weights.shape
     if op.options.get("weights_format", 0) != 0:
         raise UnsupportedOpError(f"{where}: shuffled weights have no kernel in TFLite Micro")
-    if source.elements % depth or output.elements != source.elements // depth * units:
+    vectors = source.elements // depth
+    if source.elements % depth or output.elements != vectors * units or output.shape[-1:] != (units,):
         raise UnsupportedOpError(f"{where}: {source.elements} inputs do not form vectors of {depth}")
     fields = {**_common(graph, index, units), "depth": depth}
     if len(weights.quantization.scale if weights.quantization else ()) == 1:
+        _require_bias_scale(graph, index)
         multiplier, shift = _layer_multiplier(source, weights, output)
         fields["multiplier"] = Constant(np.full(units, multiplier, np.int32))
         fields["shift"] = Constant(np.full(units, shift, np.int8))
-    vectors = source.elements // depth
     return Call(
         kernel="fully_connected_row",
         source="kernels/fully_connected",

@@ -1,13 +1,20 @@
-"""A Schedule as the engine's tables: kernel calls with every tensor's place in memory, as plain data."""
+"""A Schedule as the engine's tables: kernel calls with every operand's place in memory, as plain data."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 from tflm_mcunet.codegen.call import Call, View
-from tflm_mcunet.codegen.lower import lower
-from tflm_mcunet.graph import Graph
-from tflm_mcunet.schedule.schedule import Schedule
+from tflm_mcunet.codegen.lower import lower, lower_sum
+from tflm_mcunet.errors import UnsupportedOpError
+from tflm_mcunet.graph import Graph, Op
+from tflm_mcunet.schedule.rows import RowNode, row_graph
+from tflm_mcunet.schedule.schedule import Schedule, Stage, aligned
+from tflm_mcunet.schedule.stream import RowStorage, StreamPlan
+
+#: Operators into whose window a padding can be folded.
+_PADDED = ("CONV_2D", "DEPTHWISE_CONV_2D")
 
 
 @dataclass(frozen=True)
@@ -16,18 +23,24 @@ class Rows:
 
     Args:
         tensor: int. Index in the graph.
-        offset: int. In the arena, or 0 in a constant.
-        row_bytes, height: int.
-        ring: int. Rows held.
+        offset: int. Of slot 0, in the arena or in a constant.
+        pitch_bytes: int. From slot to slot.
+        height: int. Rows of the whole tensor.
+        slots: int. Rows held.
+        step, phase: int. Row y lies in slot (y·step + phase) mod slots.
+        row_offsets: tuple of int. The offset of each row where no such rule holds, or empty.
         is_constant: bool. The rows lie in flash.
     """
 
     tensor: int
     offset: int
-    row_bytes: int
+    pitch_bytes: int
     height: int
-    ring: int
-    is_constant: bool
+    slots: int
+    step: int = 1
+    phase: int = 0
+    row_offsets: tuple[int, ...] = ()
+    is_constant: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,13 +51,23 @@ class Step:
         op: int. Operator index in the graph.
         call: Call.
         tensors: tuple of int. Indices into Program.tensors: the inputs, then the outputs.
-        scratch_offset: int. In the arena.
+        scratch_offset: int. In the arena; of the int32 sums where the call is a sum.
+        hold: int. Index of the tensor whose row y must exist before row y is computed, or -1.
     """
 
     op: int
     call: Call
     tensors: tuple[int, ...]
     scratch_offset: int = 0
+    hold: int = -1
+
+
+@dataclass(frozen=True, eq=False)
+class ProgramStage:
+    """A run of steps, and the tensor whose rows the caller feeds (an index into Program.tensors), or -1."""
+
+    steps: tuple[Step, ...]
+    fed: int = -1
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,36 +77,45 @@ class Program:
     Args:
         graph: Graph.
         tensors: tuple of Rows.
-        stages: tuple of tuples of Step.
-        arena_bytes: int.
-        input_offsets, output_offsets: tuple of int. In the arena, in the graph's order.
+        stages: tuple of ProgramStage.
+        arena_bytes: int. As planned.
+        scratch_bytes: int. What row kernels that work in place need besides; it follows the arena.
+        inputs, outputs: tuple of int. Their offsets in the arena in the graph's order; -1 for a fed input.
     """
 
     graph: Graph
     tensors: tuple[Rows, ...]
-    stages: tuple[tuple[Step, ...], ...]
+    stages: tuple[ProgramStage, ...]
     arena_bytes: int
-    input_offsets: tuple[int, ...]
-    output_offsets: tuple[int, ...]
+    scratch_bytes: int
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
 
     @property
     def window_rows(self) -> int:
         """Row pointers that the largest operator needs at once."""
         needs = [
-            len(s.call.inputs) * (1 if s.call.whole else s.call.window.kernel_h)
+            len(s.call.inputs) * (1 if s.call.whole or s.call.is_sum else s.call.window.kernel_h)
             for stage in self.stages
-            for s in stage
+            for s in stage.steps
         ]
         return max(needs, default=1)
 
+    @property
+    def fed_rows(self) -> Rows | None:
+        """The input that the caller feeds by rows."""
+        fed = self.stages[0].fed if self.stages else -1
+        return self.tensors[fed] if fed >= 0 else None
 
-def scratch_bytes(graph: Graph) -> list[int]:
-    """The scratch that each operator's kernel needs, in bytes: what a Schedule has to place.
+
+def scratch(graph: Graph, op: Op) -> tuple[int, ...]:
+    """The scratch buffers that an operator's kernel needs when it runs as a layer, in bytes: for `plan_layer`.
 
     Raises:
-        UnsupportedOpError: for the first operator that has no kernel.
+        UnsupportedOpError: the operator has no kernel.
     """
-    return [lower(graph, i).scratch_bytes for i in range(len(graph.ops))]
+    size_bytes = lower(graph, next(i for i, other in enumerate(graph.ops) if other is op)).scratch_bytes
+    return (size_bytes,) if size_bytes else ()
 
 
 def build_program(schedule: Schedule) -> Program:
@@ -92,35 +124,132 @@ def build_program(schedule: Schedule) -> Program:
     Raises:
         UnsupportedOpError: for the first operator that has no kernel; nothing is built then.
     """
-    graph, offsets = schedule.graph, schedule.offsets
-    tensors: dict[Rows, int] = {}
-
-    def place(view: View) -> int:
-        is_constant = graph.tensors[view.tensor].is_constant
-        offset = 0 if is_constant else offsets[view.tensor]
-        rows = Rows(view.tensor, offset, view.row_bytes, view.height, view.height, is_constant)
-        return tensors.setdefault(rows, len(tensors))
-
-    scratch = {b.first_step: b.offset for b in schedule.buffers if b.tensor < 0}
+    places = _Places(schedule)
     stages = []
     for number, stage in enumerate(schedule.stages):
-        steps = []
-        for index in stage.ops:
-            call = lower(graph, index)
-            if call.is_copy and _is_in_place(call, schedule):
-                continue
-            operands = tuple(place(view) for view in (*call.inputs, *call.outputs))
-            steps.append(Step(index, call, operands, scratch.get(number, 0)))
-        if steps:
-            stages.append(tuple(steps))
+        built = _layer(places, number, stage) if stage.plan is None else _stream(places, stage.plan)
+        if built.steps:
+            stages.append(built)
+    graph = schedule.graph
+    fed = {s.plan.fed for s in schedule.stages if s.plan is not None}
     return Program(
         graph,
-        tuple(tensors),
+        tuple(places.tensors),
         tuple(stages),
         schedule.arena_bytes,
-        tuple(offsets[i] for i in graph.inputs),
-        tuple(offsets[i] for i in graph.outputs),
+        places.scratch_bytes,
+        tuple(-1 if i in fed else schedule.offsets[i] for i in graph.inputs),
+        tuple(places.output_offset(i) for i in graph.outputs),
     )
+
+
+class _Places:
+    """Numbers the places of operands as they come up."""
+
+    def __init__(self, schedule: Schedule) -> None:
+        self.schedule = schedule
+        self.graph = schedule.graph
+        self.tensors: dict[Rows, int] = {}
+        self.scratch = {b.first_step: b.offset for b in schedule.buffers if b.tensor < 0}
+        self.scratch_bytes = 0
+
+    @cached_property
+    def folded(self) -> Graph:
+        """The graph in which every operator reads what lies before a folded padding or behind another name."""
+        ops = list(self.graph.ops)
+        for index, node in self.nodes.items():
+            computed = [t for t in ops[index].inputs if t >= 0 and not self.graph.tensors[t].is_constant]
+            real = dict(zip(dict.fromkeys(computed), node.inputs, strict=True))
+            ops[index] = replace(ops[index], inputs=tuple(real.get(t, t) for t in ops[index].inputs))
+        return self.graph.with_ops(ops)
+
+    def folded_call(self, index: int, *, as_sum: bool = False) -> Call:
+        """An operator as its node sees it: with the padding before it in its window."""
+        node, make = self.nodes[index], lower_sum if as_sum else lower
+        is_padded = self.graph.ops[index].type in _PADDED or as_sum
+        return make(self.folded, index, node.windows[0] if is_padded else None)
+
+    @cached_property
+    def nodes(self) -> dict[int, RowNode]:
+        """Operator index -> the node that it computes, with paddings folded."""
+        return {node.op: node for node in row_graph(self.graph).nodes}
+
+    def has(self, tensor: int) -> bool:
+        """Whether a tensor has a place of its own."""
+        return tensor in self.schedule.offsets
+
+    def is_folded(self, op: Op) -> bool:
+        """Whether an operand has no place because the operator before it vanished."""
+        computed = [t for t in op.inputs if t >= 0 and not self.graph.tensors[t].is_constant]
+        return not all(self.has(t) for t in computed)
+
+    def number(self, rows: Rows) -> int:
+        return self.tensors.setdefault(rows, len(self.tensors))
+
+    def whole(self, view: View) -> int:
+        """A whole map, or a constant."""
+        is_constant = self.graph.tensors[view.tensor].is_constant
+        offset = 0 if is_constant else self.schedule.offsets[view.tensor]
+        height = view.height
+        return self.number(Rows(view.tensor, offset, view.row_bytes, height, height, is_constant=is_constant))
+
+    def stored(self, storage: RowStorage) -> int:
+        """Rows as a stage holds them."""
+        phase = storage.phase % storage.slots
+        if storage.row_offsets:
+            rows = Rows(
+                storage.tensor, 0, storage.row_bytes, storage.height, storage.height,
+                row_offsets=storage.row_offsets,
+            )  # fmt: skip
+        else:
+            rows = Rows(
+                storage.tensor, storage.offset, storage.pitch_bytes, storage.height, storage.slots,
+                storage.step, phase,
+            )  # fmt: skip
+        return self.number(rows)
+
+    def shared_scratch(self, size_bytes: int) -> int:
+        """Scratch behind the arena, which all in-place row kernels share; its offset."""
+        self.scratch_bytes = max(self.scratch_bytes, size_bytes)
+        return aligned(self.schedule.arena_bytes)
+
+    def output_offset(self, tensor: int) -> int:
+        if tensor not in self.schedule.offsets:
+            name = self.graph.tensors[tensor].name
+            raise UnsupportedOpError(f"output {name!r} is a constant: there is nothing to compute")
+        return self.schedule.offsets[tensor]
+
+
+def _layer(places: _Places, number: int, stage: Stage) -> ProgramStage:
+    """Operators executed whole, one after the other."""
+    steps = []
+    for index in stage.ops:
+        op = places.graph.ops[index]
+        if not any(places.has(t) for t in op.outputs):
+            continue  # A padding or another name for a tensor, which the operator that reads it takes over.
+        call = places.folded_call(index) if places.is_folded(op) else lower(places.graph, index)
+        if call.is_copy and _is_in_place(call, places.schedule):
+            continue
+        operands = tuple(places.whole(view) for view in (*call.inputs, *call.outputs))
+        steps.append(Step(index, call, operands, places.scratch.get(number, 0)))
+    return ProgramStage(tuple(steps))
+
+
+def _stream(places: _Places, plan: StreamPlan) -> ProgramStage:
+    """Operators through which rows flow."""
+    places_of = {s.tensor: places.stored(s) for s in plan.storages}
+    steps = []
+    for operator in plan.operators:
+        call = places.folded_call(operator.op, as_sum=operator.accumulator >= 0)
+        scratch = max(operator.accumulator, 0)
+        if operator.in_place and call.in_place_scratch_bytes:
+            scratch = places.shared_scratch(call.in_place_scratch_bytes)
+        computed = [v.tensor for v in call.inputs if not places.graph.tensors[v.tensor].is_constant]
+        assert tuple(dict.fromkeys(computed)) == operator.inputs, (operator, computed)
+        operands = [places_of[v.tensor] if v.tensor in places_of else places.whole(v) for v in call.inputs]
+        hold = places_of[operator.hold] if operator.hold >= 0 else -1
+        steps.append(Step(operator.op, call, (*operands, places_of[operator.output]), scratch, hold))
+    return ProgramStage(tuple(steps), places_of[plan.fed] if plan.fed >= 0 else -1)
 
 
 def _is_in_place(call: Call, schedule: Schedule) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tflm_mcunet.cpp import cpp_sources
 
+_INCLUDE = re.compile(r'^#include "([^"]+)"', re.MULTILINE)
 _STRUCT = re.compile(r"\bstruct (\w+) \{(.*?)\n\};", re.DOTALL)
 _FIELD = re.compile(r"^\s*(?P<type>(?:const )?[\w:]+\*?)\s+(?P<name>\w+)(?P<array>\[\w+\])?;")
 
@@ -41,7 +42,12 @@ def struct_fields(header: str, struct: str) -> tuple[Field, ...]:
 
 @cache
 def _structs(path: Path) -> dict[str, tuple[Field, ...]]:
-    return {name: tuple(_fields(body)) for name, body in _STRUCT.findall(path.read_text())}
+    """The structures of a header and of the headers that it includes."""
+    text = path.read_text()
+    found: dict[str, tuple[Field, ...]] = {}
+    for include in _INCLUDE.findall(text):
+        found |= _structs(path.parent / include)
+    return found | {name: tuple(_fields(body)) for name, body in _STRUCT.findall(text)}
 
 
 def _fields(body: str) -> list[Field]:

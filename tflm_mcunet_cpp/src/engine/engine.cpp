@@ -1,31 +1,44 @@
 // The driver is demand-driven. Of a stage's operators, the one nearest the output that can produce its next row
-// runs, and the search begins anew; so a row is consumed as soon as it can be, and a ring holds no more rows than
-// the Schedule gave it. A stage of one operator degenerates to a loop over its rows.
+// runs, and the search begins anew; a row is taken from the caller only when no operator can run. The Schedule gave
+// every row its place for exactly this order, so there is no test for space. A stage of one operator is a loop over
+// its rows.
 #include "engine.h"
+
+#include <string.h>
 
 namespace tflm_mcunet {
 namespace {
 
-inline uint8_t* row_address(const Rows& tensor, const Workspace& workspace, int32_t row, uint32_t shift) {
-  const uint32_t slot = tensor.ring == tensor.height ? static_cast<uint32_t>(row)
-                                                     : static_cast<uint32_t>(row) % tensor.ring;
-  return static_cast<uint8_t*>(workspace.bases[tensor.base]) + tensor.offset + shift +
-         slot * tensor.row_bytes;
+inline uint8_t* base_address(const Rows& tensor, const Workspace& workspace) {
+  return static_cast<uint8_t*>(workspace.bases[tensor.base]);
 }
 
-inline uint8_t* address(const Rows& tensor, const Workspace& workspace) {
-  return static_cast<uint8_t*>(workspace.bases[tensor.base]) + tensor.offset;
+inline uint8_t* row_address(const Rows& tensor, const Workspace& workspace, int32_t row) {
+  if (tensor.rows != nullptr) {
+    return base_address(tensor, workspace) + tensor.rows[row];
+  }
+  uint32_t slot = static_cast<uint32_t>(row) * tensor.step + tensor.phase;
+  if (slot >= tensor.slots) {
+    slot %= tensor.slots;
+  }
+  return base_address(tensor, workspace) + tensor.offset + slot * tensor.pitch;
 }
+
+inline void* scratch_address(const StageOp& op, const Workspace& workspace) {
+  return static_cast<uint8_t*>(workspace.bases[0]) + op.scratch;
+}
+
+inline int32_t smaller(int32_t a, int32_t b) { return a < b ? a : b; }
 
 void run_whole(const Program& program, const StageOp& op, const Workspace& workspace) {
   void* outputs[16];
   for (int32_t i = 0; i < op.inputs; ++i) {
-    workspace.window[i] = address(program.tensors[op.tensors[i]], workspace);
+    workspace.window[i] = row_address(program.tensors[op.tensors[i]], workspace, 0);
   }
   for (int32_t i = 0; i < op.outputs; ++i) {
-    outputs[i] = address(program.tensors[op.tensors[op.inputs + i]], workspace);
+    outputs[i] = row_address(program.tensors[op.tensors[op.inputs + i]], workspace, 0);
   }
-  op.whole(op.params, workspace.window, outputs, static_cast<uint8_t*>(workspace.bases[0]) + op.scratch);
+  op.whole(op.params, workspace.window, outputs, scratch_address(op, workspace));
 }
 
 // Computes output row `y` of image `image`.
@@ -34,70 +47,114 @@ void run_row(const Program& program, const StageOp& op, const Workspace& workspa
   const int32_t first = y * op.stride_h - op.pad_top;
   for (int32_t i = 0; i < op.inputs; ++i) {
     const Rows& input = program.tensors[op.tensors[i]];
-    const uint32_t shift = input.base == 0 ? image * input.height * input.row_bytes : 0;
+    const uint32_t shift = image * input.height * input.pitch;
     for (int32_t k = 0, row = first; k < op.kernel_h; ++k, row += op.dilation_h) {
       const bool inside = row >= 0 && row < input.height;
-      *window++ = inside ? row_address(input, workspace, row, shift) : nullptr;
+      *window++ = inside ? row_address(input, workspace, row) + shift : nullptr;
     }
   }
   const Rows& output = program.tensors[op.tensors[op.inputs]];
-  const Columns columns = {0, op.width, 0};
-  op.row(op.params, workspace.window,
-         row_address(output, workspace, y, image * output.height * output.row_bytes), columns,
-         static_cast<uint8_t*>(workspace.bases[0]) + op.scratch);
+  uint8_t* out = row_address(output, workspace, y) + image * output.height * output.pitch;
+  op.row(op.params, workspace.window, out, op.columns, scratch_address(op, workspace));
 }
 
-// Whether every row that output row `y` reads has been produced.
-bool is_ready(const Program& program, const StageOp& op, const Workspace& workspace, int32_t y) {
-  const int32_t last = y * op.stride_h - op.pad_top + (op.kernel_h - 1) * op.dilation_h;
+// Adds input row `count` of a summing operator's window, and finishes with the last; whether it was the last.
+bool run_sum(const Program& program, const StageOp& op, const Workspace& workspace, int32_t count) {
+  const Rows& input = program.tensors[op.tensors[0]];
+  const Rows& output = program.tensors[op.tensors[1]];
+  const int32_t first = op.pad_top < 0 ? -op.pad_top : 0;
+  const int32_t rows = smaller(op.kernel_h - op.pad_top, input.height) - first;
+  int32_t* sums = static_cast<int32_t*>(scratch_address(op, workspace));
+  if (count == 0) {
+    memset(sums, 0, static_cast<uint32_t>(op.sums) * sizeof(int32_t));
+  }
+  op.sum->add(op.params, row_address(input, workspace, first + count), sums, op.columns);
+  if (count + 1 < rows) {
+    return false;
+  }
+  op.sum->finish(op.params, sums, rows, row_address(output, workspace, 0), op.columns);
+  return true;
+}
+
+// The input row that must exist before an operator can take its next step, the `count`-th.
+inline int32_t last_needed(const StageOp& op, int32_t count) {
+  if (op.sum != nullptr) {
+    return count + (op.pad_top < 0 ? -op.pad_top : 0);
+  }
+  return count * op.stride_h - op.pad_top + (op.kernel_h - 1) * op.dilation_h;
+}
+
+bool is_ready(const Program& program, const StageOp& op, const Workspace& workspace, int32_t count) {
+  if (op.hold != kNoTensor && workspace.counts[op.hold] <= count) {
+    return false;
+  }
+  const int32_t last = last_needed(op, count);
   for (int32_t i = 0; i < op.inputs; ++i) {
     const int32_t height = program.tensors[op.tensors[i]].height;
-    if (workspace.produced[op.tensors[i]] <= (last < height ? last : height - 1)) {
+    if (workspace.counts[op.tensors[i]] <= smaller(last, height - 1)) {
       return false;
     }
   }
   return true;
 }
 
-// Runs the operator nearest the output that can produce a row; false where none can.
+// Takes one step of the operator nearest the output that can; false where none can.
 bool advance(const Program& program, const Stage& stage, const Workspace& workspace) {
   for (int32_t i = stage.first_op + stage.op_count - 1; i >= stage.first_op; --i) {
     const StageOp& op = program.ops[i];
     const uint16_t output = op.tensors[op.inputs];
-    const int32_t y = workspace.produced[output];
-    if (y < program.tensors[output].height && is_ready(program, op, workspace, y)) {
-      run_row(program, op, workspace, y, 0);
-      ++workspace.produced[output];
-      return true;
+    if (workspace.counts[output] >= program.tensors[output].height) {
+      continue;
     }
+    uint16_t& count = workspace.counts[program.tensor_count + i];
+    if (!is_ready(program, op, workspace, count)) {
+      continue;
+    }
+    if (op.sum != nullptr) {
+      workspace.counts[output] = run_sum(program, op, workspace, count) ? 1 : 0;
+    } else {
+      run_row(program, op, workspace, count, 0);
+      ++workspace.counts[output];
+    }
+    ++count;
+    return true;
   }
   return false;
 }
 
-void run_stage(const Program& program, const Stage& stage, const Workspace& workspace) {
+// What the stage's operators write begins empty, and so does a fed tensor; every other operand is there.
+void begin_stage(const Program& program, const Stage& stage, const Workspace& workspace) {
   const StageOp* ops = program.ops + stage.first_op;
-  if (stage.op_count == 1) {
-    if (ops->whole != nullptr) {
-      run_whole(program, *ops, workspace);
-      return;
+  for (int32_t i = 0; i < stage.op_count; ++i) {
+    for (int32_t k = 0; k < ops[i].inputs; ++k) {
+      workspace.counts[ops[i].tensors[k]] = program.tensors[ops[i].tensors[k]].height;
     }
-    const int32_t height = program.tensors[ops->tensors[ops->inputs]].height;
+  }
+  for (int32_t i = 0; i < stage.op_count; ++i) {
+    workspace.counts[ops[i].tensors[ops[i].inputs]] = 0;
+    workspace.counts[program.tensor_count + stage.first_op + i] = 0;
+  }
+  if (stage.fed != kNoTensor) {
+    workspace.counts[stage.fed] = 0;
+  }
+}
+
+void run_stage(const Program& program, const Stage& stage, const Workspace& workspace) {
+  const StageOp& op = program.ops[stage.first_op];
+  if (op.whole != nullptr) {
+    run_whole(program, op, workspace);
+    return;
+  }
+  if (stage.op_count == 1 && op.row != nullptr) {
+    const int32_t height = program.tensors[op.tensors[op.inputs]].height;
     for (uint32_t image = 0; image < stage.batch; ++image) {
       for (int32_t y = 0; y < height; ++y) {
-        run_row(program, *ops, workspace, y, image);
+        run_row(program, op, workspace, y, image);
       }
     }
     return;
   }
-  // What the stage's operators write begins empty; every other operand is there.
-  for (int32_t i = 0; i < stage.op_count; ++i) {
-    for (int32_t k = 0; k < ops[i].inputs; ++k) {
-      workspace.produced[ops[i].tensors[k]] = program.tensors[ops[i].tensors[k]].height;
-    }
-  }
-  for (int32_t i = 0; i < stage.op_count; ++i) {
-    workspace.produced[ops[i].tensors[ops[i].inputs]] = 0;
-  }
+  begin_stage(program, stage, workspace);
   while (advance(program, stage, workspace)) {
   }
 }
@@ -107,6 +164,28 @@ void run_stage(const Program& program, const Stage& stage, const Workspace& work
 void run_program(const Program& program, const Workspace& workspace) {
   for (int32_t i = 0; i < program.stage_count; ++i) {
     run_stage(program, program.stages[i], workspace);
+  }
+}
+
+void begin_feeding(const Program& program, const Workspace& workspace) {
+  begin_stage(program, program.stages[0], workspace);
+}
+
+void feed_row(const Program& program, const Workspace& workspace, const void* row, uint32_t row_bytes) {
+  const Stage& stage = program.stages[0];
+  const Rows& fed = program.tensors[stage.fed];
+  uint16_t& count = workspace.counts[stage.fed];
+  if (count >= fed.height) {
+    return;
+  }
+  memcpy(row_address(fed, workspace, count), row, row_bytes);
+  ++count;
+  while (advance(program, stage, workspace)) {
+  }
+  if (count == fed.height) {
+    for (int32_t i = 1; i < program.stage_count; ++i) {
+      run_stage(program, program.stages[i], workspace);
+    }
   }
 }
 

@@ -8,18 +8,25 @@
 
 namespace tflm_mcunet {
 
-// A tensor seen as rows: row y lies at bases[base] + offset + (y mod ring) * row_bytes.
+// Where the rows of a tensor lie, from Workspace::bases[base]: row y at `rows[y]` where that table is given, else
+// at offset + ((y * step + phase) mod slots) * pitch. A whole map has slots = height, step = 1, phase = 0.
 struct Rows {
+  const uint32_t* rows;
   uint32_t offset;
-  uint32_t row_bytes;
+  uint32_t pitch;
   uint16_t height;  // rows of the whole tensor
-  uint16_t ring;    // rows held; the height for a whole map
-  uint16_t base;    // index into Workspace::bases: 0 is the arena, the others are constants
+  uint16_t slots;   // rows held
+  uint16_t step;
+  uint16_t phase;  // in [0, slots)
+  uint16_t base;   // 0 is the arena, the others are constants or the caller's tensors
 };
 
-// One operator of a stage. Exactly one of `row` and `whole` is set.
+constexpr uint16_t kNoTensor = 0xFFFF;
+
+// One operator of a stage. Exactly one of `row`, `sum` and `whole` is set.
 struct StageOp {
   RowKernel row;
+  const SumKernels* sum;
   WholeKernel whole;
   const void* params;
   const uint16_t* tensors;  // indices into Program::tensors: the inputs, then the outputs
@@ -30,8 +37,10 @@ struct StageOp {
   uint16_t stride_h;
   uint16_t dilation_h;
   int16_t pad_top;
-  uint16_t width;    // output columns
-  uint32_t scratch;  // offset in the arena
+  Columns columns;
+  uint32_t scratch;  // offset in the arena; of the sums where `sum` is set
+  uint16_t sums;     // values of the output row where `sum` is set
+  uint16_t hold;     // a tensor whose row y must exist before row y is computed, or kNoTensor
 };
 
 // A run of operators through which rows flow; a stage of one operator is that operator executed whole.
@@ -39,6 +48,7 @@ struct Stage {
   uint16_t first_op;
   uint16_t op_count;
   uint16_t batch;  // images, one after the other; above 1 only for a stage of one row operator
+  uint16_t fed;    // the tensor whose rows the caller feeds, or kNoTensor; only in the first stage
 };
 
 struct Program {
@@ -46,14 +56,15 @@ struct Program {
   const StageOp* ops;
   const Stage* stages;
   uint16_t stage_count;
+  uint16_t tensor_count;
 };
 
 // The memory that a program works in. `window` holds as many pointers as the largest operator reads rows, and
-// `produced` one count for each tensor.
+// `counts` one count for each tensor and, after these, one for each operator.
 struct Workspace {
   void* const* bases;
   const void** window;
-  uint16_t* produced;
+  uint16_t* counts;
 };
 
 }  // namespace tflm_mcunet

@@ -1,0 +1,57 @@
+#include "mean.h"
+
+#include "requantize.h"
+#include "row_sum.h"
+
+namespace tflm_mcunet {
+namespace {
+
+int32_t reduced_sum(const Mean& mean, const int8_t* input) {
+  int32_t sum = 0;
+  for (int32_t i = 0; i < mean.reduced_extent[0]; ++i) {
+    for (int32_t j = 0; j < mean.reduced_extent[1]; ++j) {
+      const int8_t* value = input + i * mean.reduced_stride[0] + j * mean.reduced_stride[1];
+      for (int32_t k = 0; k < mean.reduced_extent[2]; ++k, value += mean.reduced_stride[2]) {
+        sum += *value;
+      }
+    }
+  }
+  return sum;
+}
+
+void image_mean_add(const void* params, const void* row, int32_t* sums, const Columns& /*columns*/) {
+  const ImageMean& mean = *static_cast<const ImageMean*>(params);
+  add_columns(static_cast<const int8_t*>(row), mean.width, mean.channels, sums);
+}
+
+void image_mean_finish(const void* params, const int32_t* sums, int32_t /*rows*/, void* out,
+                       const Columns& /*columns*/) {
+  const ImageMean& mean = *static_cast<const ImageMean*>(params);
+  int8_t* output = static_cast<int8_t*>(out);
+  for (int32_t channel = 0; channel < mean.channels; ++channel) {
+    const int32_t scaled = requantize(sums[channel] - mean.input_offset, mean.multiplier, mean.shift);
+    output[channel] = static_cast<int8_t>(clamp(scaled + mean.output_zero_point, INT8_MIN, INT8_MAX));
+  }
+}
+
+}  // namespace
+
+const SumKernels image_mean_sum = {image_mean_add, image_mean_finish};
+
+void mean(const void* params, const void* const* inputs, void* const* outputs, void* /*scratch*/) {
+  const Mean& mean = *static_cast<const Mean*>(params);
+  const int8_t* input = static_cast<const int8_t*>(inputs[0]);
+  int8_t* output = static_cast<int8_t*>(outputs[0]);
+  for (int32_t i = 0; i < mean.kept_extent[0]; ++i) {
+    for (int32_t j = 0; j < mean.kept_extent[1]; ++j) {
+      const int8_t* first = input + i * mean.kept_stride[0] + j * mean.kept_stride[1];
+      for (int32_t k = 0; k < mean.kept_extent[2]; ++k, first += mean.kept_stride[2]) {
+        const int32_t sum = reduced_sum(mean, first) - mean.input_offset;
+        const int32_t scaled = requantize(sum, mean.multiplier, mean.shift);
+        *output++ = static_cast<int8_t>(clamp(scaled + mean.output_zero_point, INT8_MIN, INT8_MAX));
+      }
+    }
+  }
+}
+
+}  // namespace tflm_mcunet
