@@ -1,0 +1,1 @@
+"""Building, running and measuring generated programs: on this machine and on emulated boards."""
