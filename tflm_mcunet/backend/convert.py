@@ -1,0 +1,107 @@
+"""From a framework's model to the bytes of a .tflite file: float, or full INT8 by post-training quantisation."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from tflm_mcunet import tflite
+from tflm_mcunet.backend.calibration import Calibration, calibration_samples
+from tflm_mcunet.backend.frameworks import ServingModel, load, open_model
+from tflm_mcunet.backend.quiet import quiet
+from tflm_mcunet.errors import McuNetError, ModelError, UnsupportedOpError
+
+
+def to_tflite(model: Any, calibration: Calibration = None) -> bytes:
+    """Convert a model to a `.tflite` of batch 1.
+
+    With calibration data every tensor becomes INT8 (weights per output channel, biases INT32), inputs and
+    outputs included, but for inputs that are integers in the model; without, the model stays float.
+
+    Args:
+        model: Keras 3 or tf_keras model, path of a `.keras`, `.h5` or SavedModel, or a ServingModel.
+        calibration: inputs as `calibration_samples` takes them, or None.
+
+    Returns:
+        bytes. The flatbuffer.
+
+    Raises:
+        UsageError: the model or the calibration data is not as expected.
+        UnsupportedOpError: TFLite has no INT8 (or no) kernel for an operator.
+        ModelError: TensorFlow's converter refuses the model for another reason.
+    """
+    serving = model if isinstance(model, ServingModel) else open_model(model)
+    samples = None if calibration is None else calibration_samples(calibration, serving.inputs)
+    tensorflow = load("tensorflow", "nas")
+    chatter = None
+    try:
+        with quiet() as chatter:
+            return _convert(tensorflow, serving, samples)
+    except McuNetError:
+        raise
+    except Exception as error:  # the converter raises what it likes; its log is in `chatter`
+        raise _explained(error, chatter.tail() if chatter else "") from error
+
+
+def _convert(tensorflow: Any, serving: ServingModel, samples: list[list[np.ndarray]] | None) -> bytes:
+    freeze = load("tensorflow.python.framework.convert_to_constants", "nas").convert_variables_to_constants_v2
+    specs = [tensorflow.TensorSpec((1, *spec.shape), spec.dtype, name=spec.name) for spec in serving.inputs]
+    # Frozen before the converter sees it: Keras 3's variables are not found by the converter's own way through
+    # a SavedModel ("READ_VARIABLE failed to invoke"), and a fixed batch keeps dynamic shapes out of the graph.
+    concrete = freeze(tensorflow.function(serving.function).get_concrete_function(*specs))
+    float_model = bytes(tensorflow.lite.TFLiteConverter.from_concrete_functions([concrete]).convert())
+    if samples is None:
+        return float_model
+    _refuse_control_flow(float_model)
+
+    def representative_dataset() -> Iterator[list[np.ndarray]]:
+        yield from samples
+
+    converter = tensorflow.lite.TFLiteConverter.from_concrete_functions([concrete])
+    converter.optimizations = [tensorflow.lite.Optimize.DEFAULT]
+    converter.representative_dataset = representative_dataset
+    converter.target_spec.supported_ops = [tensorflow.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = converter.inference_output_type = tensorflow.int8
+    int8_model = bytes(converter.convert())
+    _refuse_float(int8_model)
+    return int8_model
+
+
+def _refuse_float(int8_model: bytes) -> None:
+    """The converter leaves what it cannot quantise in float, between DEQUANTIZE and QUANTIZE, and says nothing."""
+    graph = tflite.read(int8_model)
+    for index, op in enumerate(graph.ops):
+        touched = [graph.tensors[i] for i in (*op.inputs, *op.outputs) if i >= 0]
+        if op.type not in ("QUANTIZE", "DEQUANTIZE") and any(t.dtype.startswith("float") for t in touched):
+            raise UnsupportedOpError(
+                f"{graph.describe(index)} would stay in float: TFLite cannot quantise it",
+                "feed the model floats instead of integers; they are INT8 after conversion"
+                if op.type == "CAST"
+                else "replace the layer, or keep it out of the converted model",
+            )
+
+
+def _refuse_control_flow(float_model: bytes) -> None:
+    """TensorFlow's calibrator does not fail on a loop, it takes the process down: look before it does."""
+    graph = tflite.read(float_model)
+    for index, op in enumerate(graph.ops):
+        if op.type in ("WHILE", "IF", "CALL_ONCE"):
+            raise UnsupportedOpError(
+                f"{graph.describe(index)}: TFLite cannot quantise control flow",
+                "build recurrent layers with unroll=True, or use convolutions over time",
+            )
+
+
+def _explained(error: Exception, chatter: str) -> ModelError | UnsupportedOpError:
+    text = f"{error}\n{chatter}"
+    ops = sorted(set(re.findall(r"(?:not yet supported for op: '?|error: ')(?:tf(?:l)?\.)?([\w.]+)", text)))
+    if ops:
+        return UnsupportedOpError(
+            f"TFLite has no kernel for {', '.join(ops)} as the model uses it",
+            "replace the layer, or keep it out of the converted model",
+        )
+    first = (str(error).strip().splitlines() or [type(error).__name__])[0][:400]
+    return ModelError(f"TensorFlow's converter refuses the model: {first}", chatter)
