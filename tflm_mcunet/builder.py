@@ -315,4 +315,3 @@ class GraphBuilder:
             scale = float(source.scale * np.mean(drawn) * 5400 * depth**0.5 / 42)
         zero_point = self._zero_point(activation) if zero_point is None else zero_point
         return self.op(type, inputs, options, scale=scale, zero_point=zero_point, version=3)
-

@@ -11,17 +11,17 @@ def cpp_sources() -> Path:
     """The folder that holds `include/`, `src/` and `ports/` of the C++ library.
 
     Returns:
-        Path. Absolute. Pass `cpp_sources() / "include"` to a compiler as an include directory.
+        Path. Absolute. Pass `cpp_sources() / "src"` to a compiler as an include directory.
 
     Raises:
         ToolError: the installation lacks the sources.
 
-    >>> (cpp_sources() / "include").is_dir()
+    >>> (cpp_sources() / "src" / "kernels").is_dir()
     True
     """
     package = Path(__file__).resolve().parent
     for folder in (package / "_cpp", package.parent / "tflm_mcunet_cpp"):
-        if (folder / "include").is_dir():
+        if (folder / "src" / "kernels").is_dir():
             return folder
     raise ToolError(
         f"the C++ sources are missing: expected them in {package / '_cpp'}",

@@ -30,6 +30,8 @@ ITEM_BYTES: Mapping[str, float] = {
     "uint64": 8,
     "complex64": 8,
     "complex128": 16,
+    "float8_e4m3fn": 1,
+    "float8_e5m2": 1,
     "string": 0,
     "resource": 4,
     "variant": 4,

@@ -18,7 +18,37 @@ Shape = tuple[int, ...]
 
 #: The schema's `Padding` and `ActivationFunctionType`.
 SAME, VALID = 0, 1
-ACTIVATIONS: Mapping[int, str] = {0: "NONE", 1: "RELU", 2: "RELU_N1_TO_1", 3: "RELU6", 4: "TANH", 5: "SIGN_BIT"}
+ACTIVATIONS: Mapping[int, str] = {
+    0: "NONE",
+    1: "RELU",
+    2: "RELU_N1_TO_1",
+    3: "RELU6",
+    4: "TANH",
+    5: "SIGN_BIT",
+}
+
+
+#: Operators that read or change state outside their tensors; their order among each other is kept. A custom
+#: operator may keep state between calls, so it counts as one.
+STATEFUL = frozenset(
+    (
+        "ASSIGN_VARIABLE",
+        "CALL",
+        "CALL_ONCE",
+        "CUSTOM",
+        "HASHTABLE",
+        "HASHTABLE_FIND",
+        "HASHTABLE_IMPORT",
+        "HASHTABLE_SIZE",
+        "IF",
+        "MULTINOMIAL",
+        "RANDOM_STANDARD_NORMAL",
+        "RANDOM_UNIFORM",
+        "READ_VARIABLE",
+        "STABLEHLO_RNG_BIT_GENERATOR",
+        "WHILE",
+    )
+)
 
 
 @dataclass(frozen=True)

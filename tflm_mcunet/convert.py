@@ -1,0 +1,185 @@
+"""The façade `convert()`: one model, one target, a Schedule, and the `.tflite` that carries it out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from tflm_mcunet.codegen.program import scratch
+from tflm_mcunet.errors import UnsupportedOpError, UsageError
+from tflm_mcunet.graph import Graph
+from tflm_mcunet.load import load_graph
+from tflm_mcunet.ops import total_macs
+from tflm_mcunet.report import MemoryReport, analyze
+from tflm_mcunet.schedule.in_place import own_kernels
+from tflm_mcunet.schedule.layer import plan_layer
+from tflm_mcunet.schedule.schedule import Schedule
+from tflm_mcunet.schedule.stages import plan_stages
+from tflm_mcunet.targets import Target
+from tflm_mcunet.tflite import verify, write
+from tflm_mcunet.tflm.memory import memory
+from tflm_mcunet.tflm.rewrite import layer_plan
+from tflm_mcunet.transforms import canonical
+
+SCHEDULES = ("auto", "layer", "stream", "patch")
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """A model prepared for its microcontroller.
+
+    Args:
+        source: Graph. The model as it was given.
+        graph: Graph. What is executed: the source after exact clean-ups.
+        schedule: Schedule. How the interpreter-free program runs `graph`.
+        tflite: bytes. The model for TFLite Micro, its plan inside.
+        target: Target or None.
+        before_bytes, after_bytes: int. The head of TFLite Micro's arena for the source and for `tflite`.
+        skipped: tuple of str. What was not done, and why.
+    """
+
+    source: Graph
+    graph: Graph
+    schedule: Schedule
+    tflite: bytes
+    target: Target | None
+    before_bytes: int
+    after_bytes: int
+    skipped: tuple[str, ...]
+
+    @cached_property
+    def report(self) -> MemoryReport:
+        """The analysis of the source."""
+        return analyze(self.source, self.target)
+
+    @property
+    def mac_overhead(self) -> float:
+        """Executed MACs over the model's own; 1.0 where nothing is recomputed."""
+        own = total_macs(self.graph)
+        executed = sum(stage.macs for stage in self.schedule.stages if stage.plan is not None)
+        layers = [i for stage in self.schedule.stages if stage.plan is None for i in stage.ops]
+        executed += total_macs(self.schedule.graph.with_ops([self.schedule.graph.ops[i] for i in layers]))
+        return executed / own if own else 1.0
+
+    def save(self, path: str | Path) -> None:
+        """Write the `.tflite` file."""
+        Path(path).write_bytes(self.tflite)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The stable JSON form."""
+        inputs = sum(self.graph.tensors[i].size_bytes for i in self.graph.inputs)
+        stages = [
+            {"kind": s.kind, "first_op": min(s.ops), "last_op": max(s.ops), "peak": s.peak_bytes}
+            for s in self.schedule.stages
+        ]
+        return {
+            "schedule": {"kind": self.schedule.kind, "stages": stages},
+            "sram": {"before": self.before_bytes, "after": self.after_bytes, "input": inputs},
+            "arena": self.schedule.arena_bytes,
+            "mac_overhead": self.mac_overhead,
+            "exact": True,
+            "skipped": list(self.skipped),
+        }
+
+
+def convert(
+    model: Any,
+    target: Target | str | None = None,
+    *,
+    calibration: Any = None,
+    schedule: str = "auto",
+    max_mac_overhead: float = 1.0,
+    prefer: str = "sram",
+    input: str = "resident",
+    io: str | None = None,
+) -> Conversion:
+    """Plan a model for a microcontroller; no output byte changes.
+
+    Args:
+        model: a `.tflite` as bytes or path, a Graph, or a Keras model (see `load_graph`).
+        target: Target, its name, or None.
+        calibration: samples to quantise a float model with; needed for a Keras model.
+        schedule: str. "layer" runs whole operators, reordered and placed well, in stock TFLite Micro too.
+            "stream" and "patch" let rows or patches flow through stages; "auto" takes what needs the least
+            SRAM.
+        max_mac_overhead: float, at least 1. How many MACs patches may cost, as a factor.
+        prefer: str. "sram" or "speed".
+        input: str. "resident", or "rows" where the caller feeds the image's rows.
+        io: str or None. "int8" drops QUANTIZE and DEQUANTIZE at the edges: inputs and outputs become int8.
+
+    Raises:
+        UsageError: an option is outside its values.
+        ModelError: the model contradicts itself.
+        UnsupportedOpError: a stage schedule was asked for and an operator has no C++ kernel.
+
+    Example:
+        >>> from tflm_mcunet.builder import GraphBuilder
+        >>> b = GraphBuilder()
+        >>> y = b.depthwise_conv_2d(b.conv_2d(b.input((1, 16, 16, 3)), 8))
+        >>> convert(b.finish([y]), schedule="layer").schedule.kind
+        'layer'
+    """
+    _check_options(schedule, prefer, input, max_mac_overhead)
+    target = Target.load(target) if isinstance(target, str) else target
+    source = load_graph(model, calibration)
+    verify(source)
+    graph, notes = canonical(source, io=io)
+    before = memory(source).head_bytes
+    rewritten, after, more = layer_plan(source if io is None else graph, graph)
+    notes = (*notes, *more)
+    plan, refused = _schedule(graph, schedule, max_mac_overhead, prefer, input)
+    return Conversion(
+        source=source,
+        graph=plan.graph,
+        schedule=plan,
+        tflite=write(rewritten),
+        target=target,
+        before_bytes=before or 0,
+        after_bytes=after,
+        skipped=(*notes, *refused, *plan.notes),
+    )
+
+
+def as_conversion(model: Any) -> Conversion:
+    """A Conversion as it is; any other model layer by layer, its `.tflite` untouched."""
+    if isinstance(model, Conversion):
+        return model
+    source = load_graph(model)
+    graph, notes = canonical(source)
+    plan, refused = _schedule(graph, "layer", 1.0, "sram", "resident")
+    head = memory(source).head_bytes or 0
+    return Conversion(source, plan.graph, plan, write(source), None, head, head, (*notes, *refused))
+
+
+def _schedule(
+    graph: Graph, kind: str, max_mac_overhead: float, prefer: str, input: str
+) -> tuple[Schedule, tuple[str, ...]]:
+    """The Schedule of the interpreter-free program, and what it had to leave out."""
+    try:
+        layer = plan_layer(graph, in_place=own_kernels(), scratch=scratch)
+    except UnsupportedOpError as error:
+        if kind not in ("auto", "layer"):
+            raise
+        plan = plan_layer(graph, in_place=own_kernels())
+        return plan, (f"no interpreter-free program: {error.message}",)
+    if kind == "layer":
+        return layer, ()
+    kinds = ("layer", "stream", "patch") if kind == "auto" else ("layer", kind)
+    staged = plan_stages(graph, kinds=kinds, max_mac_overhead=max_mac_overhead, input=input, prefer=prefer)
+    is_better = staged.arena_bytes < layer.arena_bytes or input == "rows"
+    return (staged if is_better else layer), ()
+
+
+def _check_options(schedule: str, prefer: str, input: str, max_mac_overhead: float) -> None:
+    choices = (
+        ("schedule", schedule, SCHEDULES),
+        ("prefer", prefer, ("sram", "speed")),
+        ("input", input, ("resident", "rows")),
+    )
+    for name, value, allowed in choices:
+        if value not in allowed:
+            raise UsageError(f"Expected `{name}` to be one of {', '.join(allowed)}, got {value!r}")
+    if not max_mac_overhead >= 1:
+        raise UsageError(f"Expected `max_mac_overhead` to be at least 1, got {max_mac_overhead}")
