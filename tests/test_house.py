@@ -32,7 +32,7 @@ FLOORS = (
     ("report",),
     ("convert",),
     ("deploy",),
-    ("execute", "callbacks", "tinynas"),
+    ("execute", "export", "callbacks", "tinynas"),
     ("cli_output",),
     ("cli_model",),
     ("cli_commands",),

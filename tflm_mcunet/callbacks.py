@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from tflm_mcunet.backend import open_model, random_calibration, to_tflite
+from tflm_mcunet.backend import to_shape_model
 from tflm_mcunet.errors import ConstraintError, UsageError
 from tflm_mcunet.report import MemoryReport
 from tflm_mcunet.report.analyze import analyze
@@ -80,8 +80,7 @@ class MCUConstraints:
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Analyse the model; ConstraintError if it is too big."""
-        serving = open_model(self.model)
-        report = analyze(to_tflite(serving, random_calibration(serving.inputs)), self.target)
+        report = analyze(to_shape_model(self.model), self.target)
         self.report = report
         check(report, self.max_sram_bytes, self.max_flash_bytes, self.max_macs, self.schedule)
         _LOG.info(

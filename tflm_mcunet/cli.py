@@ -14,7 +14,12 @@ from tflm_mcunet import cli_commands, cli_model
 from tflm_mcunet.cli_output import one_line, parse_size, write_json
 from tflm_mcunet.errors import McuNetError, UsageError
 
-ENGINES = "host, tflm, qemu:cortex-m4, qemu:cortex-m7, qemu:cortex-m55 or qemu:rv32"
+#: What to do about an error that does not say so itself.
+_HINTS = {
+    "ModelError": "the file is damaged or no .tflite; export it again",
+    "UnsupportedOpError": "`tflm-mcunet ops` lists what each engine can run",
+    "UsageError": "`tflm-mcunet --help` shows the commands",
+}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -130,7 +135,9 @@ def _add_run(commands: Any) -> None:
         commands, "run", cli_model.run, "Run a model on the desk or on an emulated microcontroller."
     )
     parser.add_argument("model", metavar="MODEL", help="a .tflite, .keras or .h5 file or a SavedModel")
-    parser.add_argument("--on", metavar="ENGINE", default="host", help=f"{ENGINES} (default: host)")
+    parser.add_argument(
+        "--on", metavar="ENGINE", default="host", help=f"{', '.join(cli_model.ENGINES)} (default: host)"
+    )
     _add_plan_options(parser)
     parser.add_argument(
         "--input-file",
@@ -195,7 +202,8 @@ def _report(
     if debug:
         traceback.print_exception(error)
     print(f"error: {one_line(message)}", file=sys.stderr)
-    print(f"hint: {one_line(hint) or '`tflm-mcunet --help` shows the commands.'}", file=sys.stderr)
+    hint = hint or _HINTS.get(kind, "run again with --debug for the whole story")
+    print(f"hint: {one_line(hint)}", file=sys.stderr)
     if destination is not None:
         payload = {"error": {"type": kind, "message": message, "hint": hint}}
         # Where the place for the JSON is itself what failed, stderr has said so.

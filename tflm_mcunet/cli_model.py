@@ -16,6 +16,9 @@ from tflm_mcunet.ops import total_macs
 from tflm_mcunet.report.text import number, table
 from tflm_mcunet.targets import Target
 
+#: Where `run` can run a model.
+ENGINES = ("host", "tflm", "qemu:cortex-m4", "qemu:cortex-m7", "qemu:cortex-m55", "qemu:rv32")
+
 
 def progress(text: str) -> None:
     """One line on stderr."""
@@ -133,6 +136,8 @@ def run(arguments: argparse.Namespace, out: Print) -> int:
     from tflm_mcunet.convert import convert as rewrite
     from tflm_mcunet.execute import run as execute
 
+    if arguments.on not in ENGINES:
+        raise UsageError(f"unknown engine {arguments.on!r}", f"Use one of {', '.join(ENGINES)}.")
     target = _target(arguments)
     options = _plan_options(arguments)
     conversion = rewrite(arguments.model, target, **options) if options else as_conversion(arguments.model)

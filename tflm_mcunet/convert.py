@@ -164,6 +164,9 @@ def _schedule(
             raise
         plan = plan_layer(graph, in_place=own_kernels())
         return plan, (f"no interpreter-free program: {error.message}",)
+    if any(op.type in ("PAD", "PADV2") for op in graph.ops):
+        folded = plan_stages(graph, kinds=("layer",))
+        layer = folded if folded.arena_bytes <= layer.arena_bytes else layer
     if kind == "layer":
         return layer, ()
     kinds = ("layer", "stream", "patch") if kind == "auto" else ("layer", kind)

@@ -75,7 +75,9 @@ def train(
         metrics=["accuracy"],
     )
     data = shifted(digits, np.random.default_rng(seed))
-    history = model.fit(data, steps_per_epoch=batches, epochs=epochs, verbose=2, callbacks=callbacks)
+    history = model.fit(
+        data, steps_per_epoch=batches, epochs=epochs, shuffle=False, verbose=0, callbacks=callbacks
+    )
     return dict(history.history)
 
 

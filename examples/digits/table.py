@@ -32,7 +32,7 @@ class Column:
     def of(name: str, result: Any) -> Column:
         """From a RunResult."""
         return Column(
-            name, result.outputs[0], result.instructions, result.sram.to_dict(), result.flash.to_dict()
+            name, result.outputs[0], result.instructions, dict(result.sram or {}), dict(result.flash or {})
         )
 
     def accuracy(self, labels: np.ndarray) -> float:
@@ -69,10 +69,11 @@ def render(float_accuracy: float, labels: np.ndarray, columns: Sequence[Column],
 
     rows: list[tuple[str, Callable[[Column], str]]] = [
         ("test images", lambda c: _count(len(c.outputs))),
-        (f"accuracy (float: {float_accuracy:.2%})", lambda c: f"{c.accuracy(labels):.2%}"),
+        (f"accuracy (float {float_accuracy:.2%})", lambda c: f"{c.accuracy(labels):.2%}"),
         ("output bytes equal TFLite Micro's", equal),
         ("SRAM: arena", part("sram", "arena")),
         ("  of it input", part("sram", "input")),
+        ("SRAM: other static data", part("sram", "static")),
         ("SRAM: stack", part("sram", "stack")),
         ("SRAM: total", part("sram", "total")),
         ("flash: code", part("flash", "code")),

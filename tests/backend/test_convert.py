@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tflm_mcunet import tflite
-from tflm_mcunet.backend import is_model, open_model, random_calibration, to_tflite
+from tflm_mcunet.backend import is_model, open_model, random_calibration, to_shape_model, to_tflite
 from tflm_mcunet.errors import ModelError, UnsupportedOpError, UsageError
 
 RANDOM = np.random.default_rng(5)
@@ -115,6 +115,21 @@ def test_a_model_is_unchanged_by_its_conversion(keras3: Any, network: Any) -> No
     before = [np.array(w) for w in model.get_weights()]
     to_tflite(model, random_calibration(open_model(model).inputs))
     assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+
+
+def test_a_shape_model_has_the_size_that_the_trained_model_will_have(keras: Any, network: Any) -> None:
+    model = network(keras)
+    untrained, shapes = to_tflite(model, RANDOM.normal(size=(4, 12, 12, 3))), to_shape_model(model)
+    # As training leaves them: no zeros, no two channels alike.
+    model.set_weights([RANDOM.uniform(0.5, 1.5, w.shape) for w in model.get_weights()])
+    trained = to_tflite(model, RANDOM.normal(size=(4, 12, 12, 3)))
+    assert len(untrained) < len(trained)
+    assert len(shapes) == len(trained)
+    expected, got = tflite.read(trained), tflite.read(shapes)
+    assert [(op.type, op.inputs, op.outputs) for op in got.ops] == [
+        (op.type, op.inputs, op.outputs) for op in expected.ops
+    ]
+    assert [(t.shape, t.dtype) for t in got.tensors] == [(t.shape, t.dtype) for t in expected.tensors]
 
 
 def test_an_open_dimension_is_refused_by_name(keras: Any) -> None:

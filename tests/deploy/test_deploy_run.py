@@ -107,6 +107,35 @@ int model_invoke(void) {
     assert run.outputs == [[np.array([0x12345678, 0x12345679, 0, quotient], np.uint32).tobytes()]]
 
 
+FEEDS = """
+extern "C" int model_feed_rows(const void* row, int) {
+  static int y = 0;
+  for (int i = 0; i < 4; ++i) arena[32 + 4 * y + i] = static_cast<uint8_t>(static_cast<const uint8_t*>(row)[i] + y);
+  y = y == 3 ? 0 : y + 1;
+  return y == 0 ? 0 : 4 - y;
+}
+"""
+
+
+@pytest.mark.parametrize("on", BOARDS)
+def test_an_input_may_be_fed_by_rows(tmp_path, on):
+    tensors = "void* model_input(int) { return nullptr; }\nvoid* model_output(int) { return arena + 32; }\n"
+    program = write_program(tmp_path, FEEDS, tensors=tensors, arena_bytes=64)
+    with (program / "model.h").open("a") as header:
+        header.write("#define MODEL_FED_ROWS 4\n#define MODEL_FED_ROW_BYTES 4\n")
+        header.write('extern "C" int model_feed_rows(const void* rows, int count);\n')
+    x = np.random.default_rng(5).integers(-100, 100, (6, 4, 4)).astype(np.int8)
+    run = run_program(program, [[image] for image in x], on=on)
+    assert [output for (output,) in run.outputs] == [
+        (i + np.arange(4)[:, None]).astype(np.int8).tobytes() for i in x
+    ]
+    assert run.sram.input == 0
+    if on != "host":
+        assert len(run.instructions) == 6
+        assert len(set(run.instructions)) == 1
+        assert run.instructions[0] > 4 * 4 * 3
+
+
 @pytest.mark.parametrize("on", BOARDS)
 def test_no_inference_at_all_still_measures(tmp_path, on):
     run = run_program(write_program(tmp_path), [], on=on)

@@ -18,10 +18,15 @@ ACTIVATIONS = st.sampled_from(("NONE", "RELU", "RELU6", "RELU_N1_TO_1"))
 FLAGS = st.booleans()
 
 
+#: Ratios of these are halves in float32 and next to halves in float64, or the other way round.
+DECIMALS = st.sampled_from((0.02, 0.05, 0.1, 0.15, 0.25, 0.3, 0.5, 0.7)).map(lambda s: float(np.float32(s)))
+
+
 def scales(low: float = 2.0**-9, high: float = 2.0**1):
-    """Scales, spread evenly over the powers of two."""
+    """Scales, spread evenly over the powers of two, and some at which rounding is decided by the last bit."""
     exponents = st.floats(math.log2(low), math.log2(high))
-    return st.one_of(st.sampled_from((1 / 16, 1 / 256)), exponents.map(lambda e: float(np.float32(2.0**e))))
+    spread = exponents.map(lambda e: float(np.float32(2.0**e)))
+    return st.one_of(st.sampled_from((1 / 16, 1 / 256)), DECIMALS, spread, spread)
 
 
 def _shape(draw, rank: int, most: int = 5) -> tuple[int, ...]:
@@ -142,9 +147,13 @@ def pool_2d(draw) -> Graph:
 @st.composite
 def mean(draw) -> Graph:
     b = GraphBuilder(draw(SEEDS))
-    rank = draw(st.integers(1, 5))
-    x = b.input(_shape(draw, rank, 9 if rank < 5 else 3), scale=draw(scales()), zero_point=draw(ZERO_POINTS))
+    rank = draw(st.integers(1, 6))
+    shape = _shape(draw, rank, 9 if rank < 5 else 3)
     axes = draw(st.lists(st.integers(-rank, rank - 1), min_size=1, max_size=rank))
+    if rank > 3 and draw(FLAGS):
+        # Kept and reduced axes that alternate, none of which can be merged.
+        shape, axes = tuple(max(n, 2) for n in shape), list(range(draw(st.integers(0, 1)), rank, 2))
+    x = b.input(shape, scale=draw(scales()), zero_point=draw(ZERO_POINTS))
     quantization = {"scale": draw(scales()), "zero_point": draw(ZERO_POINTS)} if draw(FLAGS) else {}
     return b.finish([b.mean(x, axes, keep_dims=draw(FLAGS), **quantization)])
 

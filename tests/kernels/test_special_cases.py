@@ -1,5 +1,6 @@
 """What no drawn shape or scale reaches: missing biases, huge sums, values that are no numbers, odd ends of a graph."""
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -94,6 +95,40 @@ def test_large_sums():
         graphs.append(b.finish([b.mean(x, (1, 2), scale=0.011, zero_point=17), pooled]))
     b = GraphBuilder(9)
     graphs.append(b.finish([b.fully_connected(b.input((1, 4000)), 3)]))
+    assert_equal_to_tflm(graphs)
+
+
+def test_sizes_at_which_the_nearest_neighbour_hangs_on_the_last_bit():
+    """float32 and float64 scales pick different neighbours here; TFLite Micro's is float32."""
+    sizes = [
+        (14, 46),
+        (26, 22),
+        (26, 44),
+        (28, 46),
+        (30, 26),
+        (30, 52),
+        (30, 58),
+        (46, 14),
+        (60, 52),
+        (62, 58),
+    ]
+    graphs = []
+    for size, resized in itertools.product(sizes, (0, 1)):
+        b = GraphBuilder(14)
+        x = b.input((1, 1, size[0], 1))
+        options = {"align_corners": bool(resized), "half_pixel_centers": False}
+        graphs.append(b.finish([b.op("RESIZE_NEAREST_NEIGHBOR", [x, b.constant([1, size[1]])], options)]))
+    assert_equal_to_tflm(graphs)
+
+
+def test_output_scales_at_which_six_is_halfway():
+    """6 / scale is a half in float32, and next to one in float64."""
+    graphs = []
+    for steps in range(2, 60, 2):
+        b = GraphBuilder(steps)
+        x = b.input((1, 40), scale=0.5, zero_point=0)
+        scale = float(np.float32(6 / (steps + 0.5)))
+        graphs.append(b.finish([b.binary("ADD", x, x, activation="RELU6", scale=scale, zero_point=-128)]))
     assert_equal_to_tflm(graphs)
 
 

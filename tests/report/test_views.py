@@ -130,7 +130,7 @@ def test_the_page_is_one_file_that_loads_nothing(on_board):
     assert "url(" not in page
     assert tags.count["svg"] == 4
     spans = len(on_board.before.spans) + len(on_board.after.spans)
-    assert len(re.findall(r'<rect class="span ', page)) == spans
+    assert len(re.findall(r'<(?:rect|path) class="span ', page)) == spans
 
 
 @pytest.mark.parametrize("where", ["name", "tensor", "op"])

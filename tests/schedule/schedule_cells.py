@@ -14,7 +14,7 @@ from tflm_mcunet.ops import VALID
 SCALE, ZERO_POINT = 0.05, -4
 
 
-def _tame(b: GraphBuilder, y: int) -> int:
+def tame(b: GraphBuilder, y: int) -> int:
     """Scale the newest convolution's weights so that its outputs fill the common int8 range without saturating."""
     op = b.ops[-1]
     weights = b.tensors[op.inputs[1]]
@@ -30,12 +30,12 @@ def conv(
     b: GraphBuilder, x: int, filters: int, kernel: int = 1, stride: int = 1, activation: str = "NONE"
 ) -> int:
     keywords = {"activation": activation, "scale": SCALE, "zero_point": ZERO_POINT}
-    return _tame(b, b.conv_2d(x, filters, (kernel, kernel), stride=(stride, stride), **keywords))
+    return tame(b, b.conv_2d(x, filters, (kernel, kernel), stride=(stride, stride), **keywords))
 
 
 def depthwise(b: GraphBuilder, x: int, kernel: int, stride: int = 1, dilation: int = 1) -> int:
     keywords = {"dilation": (dilation, dilation), "scale": SCALE, "zero_point": ZERO_POINT}
-    return _tame(b, b.depthwise_conv_2d(x, (kernel, kernel), stride=(stride, stride), **keywords))
+    return tame(b, b.depthwise_conv_2d(x, (kernel, kernel), stride=(stride, stride), **keywords))
 
 
 def relu(b: GraphBuilder, x: int) -> int:

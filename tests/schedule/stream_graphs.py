@@ -53,7 +53,12 @@ def _conv(rng: random.Random, b: GraphBuilder, x: int, filters: int, strided: bo
         _, h, w, _ = b.tensors[x].shape
     if padding == VALID and ((kernel[0] - 1) * dilation[0] + 1 > h or (kernel[1] - 1) * dilation[1] + 1 > w):
         padding = SAME
-    keywords = {"stride": stride, "dilation": dilation, "padding": padding, "activation": rng.choice(("NONE", "RELU"))}
+    keywords = {
+        "stride": stride,
+        "dilation": dilation,
+        "padding": padding,
+        "activation": rng.choice(("NONE", "RELU")),
+    }
     if rng.random() < 0.5:
         return b.depthwise_conv_2d(x, kernel, multiplier=1 if filters == channels else 2, **keywords)
     return b.conv_2d(x, filters, kernel, **keywords)
@@ -61,7 +66,9 @@ def _conv(rng: random.Random, b: GraphBuilder, x: int, filters: int, strided: bo
 
 def _layer(rng: random.Random, b: GraphBuilder, x: int, outputs: list[int]) -> int:
     _, h, w, channels = b.tensors[x].shape
-    kind = rng.choice(("conv", "conv", "block", "block", "shortcut", "concat", "pool", "pad", "out", "relu", "twice"))
+    kind = rng.choice(
+        ("conv", "conv", "block", "block", "shortcut", "concat", "pool", "pad", "out", "relu", "twice")
+    )
     if kind == "conv":
         return _conv(rng, b, x, rng.choice((channels, 2, 5, 8)))
     if kind == "block":
@@ -79,10 +86,18 @@ def _layer(rng: random.Random, b: GraphBuilder, x: int, outputs: list[int]) -> i
         return b.binary(rng.choice(("ADD", "ADD", "SUB")), *rng.sample((y, z), 2))
     if kind == "concat":
         y = b.conv_2d(x, 3, (3, 3))
-        z = b.conv_2d(y if rng.random() < 0.5 else x, 2, (1, 1), scale=b.tensors[y].scale, zero_point=b.tensors[y].zero_point)
+        z = b.conv_2d(
+            y if rng.random() < 0.5 else x,
+            2,
+            (1, 1),
+            scale=b.tensors[y].scale,
+            zero_point=b.tensors[y].zero_point,
+        )
         return b.concatenation([y, z])
     if kind == "pool" and h >= 2 and w >= 2:
-        return b.pool_2d(rng.choice(("AVERAGE_POOL_2D", "MAX_POOL_2D")), x, (2, 2), padding=rng.choice((SAME, VALID)))
+        return b.pool_2d(
+            rng.choice(("AVERAGE_POOL_2D", "MAX_POOL_2D")), x, (2, 2), padding=rng.choice((SAME, VALID))
+        )
     if kind == "pad":
         return b.pad(x, [(0, 0), (rng.randint(0, 2), rng.randint(0, 2)), (rng.randint(0, 1), 0), (0, 0)])
     if kind == "out":
@@ -132,7 +147,13 @@ def zoo_network(topologies: Path, name: str, same_padding: bool = False) -> Grap
             kind, inputs, options = "ADD", tuple(sources), {}
         else:
             kind, inputs = "AVERAGE_POOL_2D", (sources[0],)
-            options = {"padding": VALID, "stride_h": 1, "stride_w": 1, "filter_height": shape[1], "filter_width": shape[2]}
+            options = {
+                "padding": VALID,
+                "stride_h": 1,
+                "stride_w": 1,
+                "filter_height": shape[1],
+                "filter_width": shape[2],
+            }
         made[op["output"]] = tensor(op["out_shape"])
         operators.append(Op(kind, inputs, (made[op["output"]],), options))
     return Graph(tuple(tensors), tuple(operators), (made[0],), (made[op["output"]],), name)

@@ -82,10 +82,12 @@ def elementwise(graph: Graph, op: Op, operands: list[np.ndarray]) -> np.ndarray:
         value = e / e.sum(axis=-1, keepdims=True)
     elif op.type in ("RELU", "RELU6"):
         value = np.maximum(reals[0], 0)
+    elif op.type == "MUL":
+        value = reals[0] * reals[1]
+    elif op.type == "SUB":
+        value = reals[0] - reals[1]
     else:
-        value = {"ADD": sum, "MUL": np.prod, "SUB": lambda r, axis=0: r[0] - r[1], "QUANTIZE": sum}[op.type](
-            reals, **({"axis": 0} if op.type == "MUL" else {})
-        )
+        value = sum(reals)  # ADD, and QUANTIZE of its one operand
     return quantized(np.asarray(value) / out.scale, out.zero_point)
 
 
@@ -107,7 +109,7 @@ def global_mean(graph: Graph, op: Op, sums: np.ndarray, count: int) -> np.ndarra
 def whole_op(graph: Graph, op: Op, values: dict[int, np.ndarray], window_of) -> np.ndarray:
     """One operator on whole maps, PADs as operators of their own."""
     out = graph.tensors[op.outputs[0]]
-    x = values[op.inputs[0]] if op.inputs[0] in values else None
+    x = values.get(op.inputs[0])
     if op.type in SPATIAL:
         window = window_of(graph, op)
         result = np.empty(out.shape, np.int8)

@@ -22,7 +22,9 @@ def mixed(data: np.ndarray, salt: int) -> np.uint64:
     with np.errstate(over="ignore"):
         keys = (n + np.uint64(salt * 2 + 1)) * np.uint64(0x9E3779B97F4A7C15)
         keys ^= keys >> np.uint64(29)
-        return np.uint64(((data.view(np.uint8).astype(np.uint64) + np.uint64(1)) * (keys | np.uint64(1))).sum())
+        return np.uint64(
+            ((data.view(np.uint8).astype(np.uint64) + np.uint64(1)) * (keys | np.uint64(1))).sum()
+        )
 
 
 def spread(seed: np.uint64, count: int) -> np.ndarray:
@@ -40,7 +42,9 @@ class Mixing:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
 
-    def row(self, operator: RowOperator, y: int, rows: list[list[np.ndarray | None]], size: int) -> np.ndarray:
+    def row(
+        self, operator: RowOperator, y: int, rows: list[list[np.ndarray | None]], size: int
+    ) -> np.ndarray:
         total = np.uint64(operator.op * 977 + y)
         with np.errstate(over="ignore"):
             for i, operand in enumerate(rows):
@@ -61,7 +65,9 @@ class Exact:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
 
-    def row(self, operator: RowOperator, y: int, rows: list[list[np.ndarray | None]], size: int) -> np.ndarray:
+    def row(
+        self, operator: RowOperator, y: int, rows: list[list[np.ndarray | None]], size: int
+    ) -> np.ndarray:
         graph, op = self.graph, self.graph.ops[operator.op]
         if op.type in kernels.SPATIAL:
             shape = graph.tensors[operator.inputs[0]].shape
@@ -152,7 +158,11 @@ class Machine:
             return mixing_node(self.rows, node, values)
         for i in sorted(range(node.op)):
             op = self.graph.ops[i]
-            if op.type == "PAD" and op.outputs[0] in self.graph.ops[node.op].inputs and op.inputs[0] in values:
+            if (
+                op.type == "PAD"
+                and op.outputs[0] in self.graph.ops[node.op].inputs
+                and op.inputs[0] in values
+            ):
                 values[op.outputs[0]] = kernels.whole_op(self.graph, op, values, ops.window)
         return kernels.whole_op(self.graph, self.graph.ops[node.op], values, ops.window)
 
@@ -232,7 +242,9 @@ class Machine:
         self.arena[begin:end] = sums.view(np.int8)
         taken[i] += 1
         if r == last:
-            self.write(out.row_offset(0), self.kernels.finished(operator, sums, last - first + 1, out.row_bytes))
+            self.write(
+                out.row_offset(0), self.kernels.finished(operator, sums, last - first + 1, out.row_bytes)
+            )
             done[operator.output] += 1
         return True
 

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tflm_mcunet.schedule.allocate import allocate, arena_bytes, lower_bound_bytes, place
+from tflm_mcunet.schedule.first_fit import first_fit, instance
 from tflm_mcunet.schedule.schedule import Buffer, aligned
 
 
@@ -212,3 +213,28 @@ def test_ten_thousand_buffers_in_seconds(longest):
             if other is not b and other.overlaps_in_time(b):
                 assert other.offset + other.size_bytes <= b.offset or b.offset + b.size_bytes <= other.offset
     assert found.lower_bound_bytes <= found.arena_bytes
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(st.tuples(spans, st.integers(0, 6), st.integers(0, 200)), min_size=1, max_size=8), instances)
+def test_nested_buffers_stay_in_their_outer_one(pairs, others):
+    buffers, nested = list(others), []
+    for (first, length, size), more, extra in pairs:
+        inner = Buffer(len(buffers), size, first, first + length)
+        outer = Buffer(len(buffers) + 1, size + extra, inner.last_step + 1, inner.last_step + 1 + more)
+        nested.append((len(buffers), len(buffers) + 1, extra // 16 * 16))
+        buffers += [inner, outer]
+        if more:
+            # And the outer one is in turn the inner one of a third.
+            third = Buffer(len(buffers), size + 2 * extra, outer.last_step + 1, outer.last_step + 2)
+            nested.append((len(buffers) - 1, len(buffers), 16))
+            buffers.append(third)
+    found = place(buffers, nested=nested, effort=10_000)
+    assert_valid(found.buffers, range(len(buffers)))
+    for inner, outer, shift in nested:
+        assert found.buffers[inner].offset == found.buffers[outer].offset + shift
+    assert lower_bound_bytes(buffers) <= found.lower_bound_bytes <= found.arena_bytes
+    # The vectors for large instances place groups by the same rule as the lists.
+    listed = instance(buffers, nested)
+    order = [i for i in range(len(buffers)) if listed.leaders.get(i, i) == i]
+    assert first_fit(replace(listed, neighbours=None), order) == first_fit(listed, order)

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
 import random
 import time
 
+import numpy as np
 import pytest
-from schedule_cells import CELLS, mobilenet_v2
+from schedule_cells import CELLS, SCALE, ZERO_POINT, conv, mobilenet_v2, tame
 from schedule_graphs import WHITELIST, random_graph
 
+from tflm_mcunet.builder import GraphBuilder
 from tflm_mcunet.errors import ModelError
 from tflm_mcunet.graph import Graph, Op, Tensor
-from tflm_mcunet.ops import total_macs
+from tflm_mcunet.ops import VALID, total_macs
 from tflm_mcunet.schedule.dependencies import check_order, predecessors
 from tflm_mcunet.schedule.in_place import own_kernels
 from tflm_mcunet.schedule.layer import plan_layer
 from tflm_mcunet.schedule.lifetimes import lifetimes, live_bytes
 from tflm_mcunet.schedule.schedule import aligned
+from tflm_mcunet.tflite import write as write_model
+from tflm_mcunet.tflm.interpreter import run
+from tflm_mcunet.tflm.offline_plan import with_offline_plan
+from tflm_mcunet.tflm.rewrite import layer_plan
+
+needs_tflm = pytest.mark.skipif(
+    importlib.util.find_spec("tflite_micro") is None, reason="the package tflite-micro is not installed"
+)
 
 
 def assert_sound(graph, schedule):
@@ -97,6 +108,20 @@ def test_cells_reach_the_smallest_peak(name, whitelist):
     assert not best.notes
 
 
+@needs_tflm
+@pytest.mark.parametrize("name", CELLS)
+def test_cells_in_unmodified_tflite_micro(name):
+    """The recorded head falls to the planned arena, and no output byte changes."""
+    graph = CELLS[name]()
+    rewritten, head, _ = layer_plan(graph, graph)
+    rng = np.random.default_rng(1)
+    inputs = [[rng.integers(-128, 128, graph.tensors[t].shape, dtype=np.int8) for t in graph.inputs]]
+    before, after = run(write_model(graph), inputs), run(write_model(rewritten), inputs)
+    assert after.allocations.head_bytes == head < before.allocations.head_bytes
+    for a, b in zip(before.outputs[0], after.outputs[0], strict=True):
+        assert np.array_equal(a, b) and len(np.unique(a)) > 10
+
+
 def test_scratch_is_placed_beside_the_operands():
     graph = Graph(
         tuple(Tensor(f"t{i}", (64,), "int8") for i in range(3)),
@@ -107,6 +132,39 @@ def test_scratch_is_placed_beside_the_operands():
     schedule = plan_layer(graph, in_place=None, scratch=lambda g, op: [200] if op.type == "SOFTMAX" else [])
     assert schedule.arena_bytes == 64 + 64 + 208
     assert [s.peak_bytes for s in schedule.stages] == [128, 336]
+
+
+def padding_chain(seed):
+    """Convolutions with PyTorch's even padding before strides of two, which no SAME padding can replace."""
+    b = GraphBuilder(seed)
+    rng = random.Random(seed)
+    values = {"scale": SCALE, "zero_point": ZERO_POINT}
+    x = conv(b, b.input((1, 24, 20, 3), **values), 8)
+    for _ in range(3):
+        kernel = rng.choice((3, 5))
+        around = (kernel // 2, kernel // 2)
+        y = b.pad(conv(b, x, rng.choice((8, 16, 24))), [(0, 0), around, around, (0, 0)])
+        y = b.depthwise_conv_2d(y, (kernel, kernel), stride=(2, 2), padding=VALID, **values)
+        x = conv(b, tame(b, y), 8)
+    return b.finish([x])
+
+
+@needs_tflm
+@pytest.mark.parametrize("seed", range(6))
+def test_a_pad_in_place_in_unmodified_tflite_micro(seed):
+    graph = padding_chain(seed)
+    whitelist = {"PAD": (0,)}
+    apart, shared = (plan_layer(graph, in_place=w) for w in (None, whitelist))
+    assert_sound(graph, shared)
+    assert shared.arena_bytes < apart.arena_bytes
+    rewritten = with_offline_plan(shared.graph, shared.offsets)
+    rng = np.random.default_rng(seed)
+    inputs = [[rng.integers(-128, 128, graph.tensors[t].shape, dtype=np.int8) for t in graph.inputs]]
+    before, after = run(write_model(graph), inputs), run(write_model(rewritten), inputs)
+    assert after.allocations.head_bytes == shared.arena_bytes < before.allocations.head_bytes
+    assert (
+        np.array_equal(before.outputs[0][0], after.outputs[0][0]) and len(np.unique(after.outputs[0][0])) > 20
+    )
 
 
 def test_in_place_add_saves_its_output():

@@ -18,46 +18,78 @@ def peak_of(graph, order, **options):
     return max(live_bytes(found.buffers, found.steps))
 
 
-def brute_force(graph, in_place, overwrite_inputs, scratch):
-    """The smallest peak over all orders, by trying them all, straight from the definition of what is in use."""
-    before = predecessors(graph)
-    tensors, size = graph.tensors, {}
-    for t, tensor in enumerate(tensors):
-        size[t] = 0 if tensor.is_constant else aligned(tensor.size_bytes)
-    always = {t for t, tensor in enumerate(tensors) if tensor.is_variable} | set(graph.outputs)
-    readers = graph.consumers()
-    best = [1 << 60]
-    orders = [0]
+class Definition:
+    """What is in use while an operator runs after a set of others, straight from the definition."""
 
-    def visit(done, live, peak):
-        if len(done) == len(graph.ops):
-            orders[0] += 1
-            best[0] = min(best[0], peak)
-            return
-        for i, op in enumerate(graph.ops):
-            if i in done or any(j not in done for j in before[i]):
-                continue
-            after = done | {i}
-            present = live | set(op.outputs) | (set(graph.inputs) if not done else set())
-            dying = {t for t in present - always if all(r in after for r in readers.get(t, ()))}
-            total = sum(size[t] for t in present if not tensors[t].is_constant)
-            total += sum(map(aligned, scratch(graph, op)))
-            free = [
-                t
-                for t in sorted({t for p, t in enumerate(op.inputs) if p in in_place.get(op.type, ())})
-                if t in dying and not tensors[t].is_constant and (overwrite_inputs or t not in graph.inputs)
-            ]
-            for output in op.outputs:
-                same = (tensors[output].size_bytes, tensors[output].dtype)
-                match = next((t for t in free if (tensors[t].size_bytes, tensors[t].dtype) == same), None)
-                if match is not None:
-                    free.remove(match)
-                    total -= size[output]
-            visit(after, present - dying, max(peak, total))
+    def __init__(self, graph, in_place, overwrite_inputs, scratch):
+        self.graph, self.in_place, self.overwrite_inputs, self.scratch = (
+            graph,
+            in_place,
+            overwrite_inputs,
+            scratch,
+        )
+        self.before, self.readers = predecessors(graph), graph.consumers()
+        tensors = graph.tensors
+        self.size = [0 if t.is_constant else aligned(t.size_bytes) for t in tensors]
+        self.always = {t for t, tensor in enumerate(tensors) if tensor.is_variable} | set(graph.outputs)
+        self.kind = [(t.size_bytes, t.dtype) for t in tensors]
 
-    start = {t for t, tensor in enumerate(tensors) if tensor.is_variable}
-    visit(frozenset(), start | {t for t in graph.inputs if t in readers or t in graph.outputs}, 0)
-    return best[0], orders[0]
+    def ready(self, done):
+        for i in range(len(self.graph.ops)):
+            if i not in done and all(j in done for j in self.before[i]):
+                yield i
+
+    def live(self, done):
+        """Tensors in use between two steps."""
+        made = set(self.graph.inputs) | {t for i in done for t in self.graph.ops[i].outputs}
+        unread = {t for t in made if any(r not in done for r in self.readers.get(t, ()))}
+        return unread | (made & self.always) | {t for t in self.always if self.graph.tensors[t].is_variable}
+
+    def peak(self, done, i):
+        op, after = self.graph.ops[i], done | {i}
+        present = self.live(done) | set(op.outputs) | (set() if done else set(self.graph.inputs))
+        dying = present - self.live(after)
+        total = sum(self.size[t] for t in present) + sum(map(aligned, self.scratch(self.graph, op)))
+        free = [
+            t
+            for t in sorted({t for p, t in enumerate(op.inputs) if p in self.in_place.get(op.type, ())})
+            if t in dying and self.size[t] and (self.overwrite_inputs or t not in self.graph.inputs)
+        ]
+        for output in op.outputs:
+            match = next((t for t in free if self.kind[t] == self.kind[output]), None)
+            if match is not None:
+                free.remove(match)
+                total -= self.size[output]
+        return total
+
+
+def brute_force(definition):
+    """The smallest peak over all orders, and their number, by trying every one."""
+    found = []
+
+    def visit(done, peak):
+        if len(done) == len(definition.graph.ops):
+            found.append(peak)
+        for i in definition.ready(done):
+            visit(done | {i}, max(peak, definition.peak(done, i)))
+
+    visit(frozenset(), 0)
+    return min(found), len(found)
+
+
+def over_all_sets(definition, limit):
+    """The smallest peak by the recursion over the sets that have run; None above `limit` sets of one size."""
+    peaks = {frozenset(): 0}
+    for _ in definition.graph.ops:
+        following = {}
+        for done, peak in peaks.items():
+            for i in definition.ready(done):
+                through = max(peak, definition.peak(done, i))
+                following[done | {i}] = min(through, following.get(done | {i}, through))
+        peaks = following
+        if len(peaks) > limit:
+            return None
+    return next(iter(peaks.values()))
 
 
 def order_count(graph, limit):
@@ -74,6 +106,11 @@ def order_count(graph, limit):
         if sum(ways.values()) > limit:
             return limit + 1
     return sum(ways.values())
+
+
+def definition_of(graph, options):
+    scratch = options["scratch"] or (lambda graph, op: [])
+    return Definition(graph, options["in_place"] or {}, options["overwrite_inputs"], scratch)
 
 
 def scratch_of(graph, op):
@@ -94,12 +131,7 @@ def test_peak_equals_brute_force_over_all_orders(part):
             "overwrite_inputs": rng.random() < 0.5,
             "scratch": rng.choice((None, scratch_of)),
         }
-        truth, count = brute_force(
-            graph,
-            options["in_place"] or {},
-            options["overwrite_inputs"],
-            options["scratch"] or (lambda g, o: []),
-        )
+        truth, count = brute_force(definition_of(graph, options))
         found = reorder(graph, **options)
         orders += count
         improved += found.peak_bytes < found.before_bytes
@@ -109,3 +141,27 @@ def test_peak_equals_brute_force_over_all_orders(part):
         if found.peak_bytes == found.before_bytes:
             assert found.order == tuple(range(len(graph.ops)))
     assert improved > 5 and orders > 3000
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_peak_of_larger_graphs_equals_the_plain_recursion_over_sets(part):
+    rng = random.Random(1000 + part)
+    graphs = improved = 0
+    while graphs < 25:
+        graph = random_graph(rng, 22)
+        if len(graph.ops) < 10:
+            continue
+        options = {
+            "in_place": rng.choice((None, WHITELIST, WHITELIST)),
+            "overwrite_inputs": rng.random() < 0.5,
+            "scratch": rng.choice((None, scratch_of)),
+        }
+        truth = over_all_sets(definition_of(graph, options), 250)
+        if truth is None:
+            continue
+        graphs += 1
+        found = reorder(graph, **options)
+        improved += found.peak_bytes < found.before_bytes
+        assert found.peak_bytes == truth == found.lower_bound_bytes
+        assert peak_of(graph, found.order, **options) == truth
+    assert improved > 8

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,6 +28,8 @@ from tflm_mcunet.graph import Graph, Op, Tensor
 from tflm_mcunet.tflite import write
 from tflm_mcunet.tflm import interpreter
 from tflm_mcunet.tflm.interpreter import run
+from tflm_mcunet.tflm.kernel_memory import KernelMemory
+from tflm_mcunet.tflm.memory import memory
 
 pytestmark = needs_tflm
 
@@ -164,7 +170,7 @@ def test_an_operator_without_a_kernel_is_named():
 def test_what_does_not_end_is_ended():
     b = GraphBuilder()
     slow = b.finish([b.conv_2d(b.input((1, 64, 64, 128)), 128, (5, 5))])
-    with pytest.raises(ToolError, match="did not finish within 0.1 s"):
+    with pytest.raises(ToolError, match=r"did not finish within 0\.1 s"):
         run(write(slow), [[np.zeros((1, 64, 64, 128), np.int8)]], timeout_seconds=0.1)
     run(write(adder()))
 
@@ -230,6 +236,74 @@ def test_neither_tensorflow_nor_the_package_is_loaded_and_the_worker_ends_with_u
     assert done.stderr == ""
     with pytest.raises(ProcessLookupError):
         os.kill(int(done.stdout), 0)
+
+
+#: Adds one to every byte, by way of a scratch buffer. The node's fields are those of TF_LITE_STATIC_MEMORY, with which
+#: the package is built; the headers at hand cannot be compiled with it.
+CUSTOM_OP = """
+#include "tensorflow/lite/micro/micro_mutable_op_resolver.h"
+using namespace tflite_micro;
+void MicroPrintf(const char*, ...) {}
+struct Node { TfLiteIntArray *inputs, *outputs, *intermediates; int* user_data; };
+static Node* view(TfLiteNode* node) { return reinterpret_cast<Node*>(node); }
+static void* init(TfLiteContext* c, const char*, size_t) { return c->AllocatePersistentBuffer(c, 24); }
+static TfLiteStatus prepare(TfLiteContext* c, TfLiteNode* node) {
+  return c->RequestScratchBufferInArena(c, 1000, view(node)->user_data);
+}
+static TfLiteStatus invoke(TfLiteContext* c, TfLiteNode* node) {
+  auto* scratch = static_cast<int8_t*>(c->GetScratchBuffer(c, *view(node)->user_data));
+  const int8_t* in = c->GetEvalTensor(c, node->inputs->data[0])->data.int8;
+  int8_t* out = c->GetEvalTensor(c, node->outputs->data[0])->data.int8;
+  for (int i = 0; i < 256; ++i) scratch[i] = in[i];
+  for (int i = 0; i < 256; ++i) out[i] = scratch[i] + 1;
+  return kTfLiteOk;
+}
+extern "C" bool RegisterPlusOne(void* resolver) {
+  static TFLMRegistration r = {init, nullptr, prepare, invoke, nullptr, 32, "PlusOne"};
+  return static_cast<MicroMutableOpResolver<200>*>(resolver)->AddCustom("PlusOne", &r) == kTfLiteOk;
+}
+"""
+
+
+def headers() -> list[Path]:
+    """Where the headers of TFLite Micro and of gemmlowp lie; skips the test without them or without a compiler."""
+    wanted = (("xmos_ai_tools", "runtime/include"), ("tensorflow", "include/external/gemmlowp"))
+    found = []
+    for package, folder in wanted:
+        spec = find_spec(package)
+        found += [Path(p, folder) for p in (spec and spec.submodule_search_locations) or ()]
+    if shutil.which("g++") is None or len(found) < 2 or not all(path.is_dir() for path in found):
+        pytest.skip("needs g++, and headers: pip install xmos-ai-tools==1.4.2 tensorflow")
+    return found
+
+
+def test_a_custom_operator_is_loaded_and_its_memory_is_as_its_model_says(tmp_path):
+    library = tmp_path / "libplusone.so"
+    (tmp_path / "op.cc").write_text(CUSTOM_OP)
+    flags = ["-std=c++17", "-fPIC", "-shared", *(f"-I{path}" for path in headers())]
+    command = [shutil.which("g++"), *flags, str(tmp_path / "op.cc"), "-o", str(library)]
+    subprocess.run(command, check=True, timeout=120)
+
+    b = GraphBuilder()
+    graph = b.finish([b.op("RELU", [b.input((1, 8, 8, 4))])])
+    custom = replace(graph.ops[0], type="CUSTOM", custom_code="PlusOne")
+    graph = replace(graph, ops=(custom,))
+    x = np.arange(256, dtype=np.uint8).astype(np.int8).reshape(1, 8, 8, 4)
+    result = run(write(graph), [[x]], custom_ops=[(library, "RegisterPlusOne")])
+    np.testing.assert_array_equal(result.outputs[0][0], x + np.int8(1))
+    modelled = memory(graph, kernels={"PlusOne": lambda *_: KernelMemory(init=(24,), scratch=(1000,))})
+    assert modelled.head_bytes == result.allocations.head_bytes == 1520
+    assert modelled.tail_bytes == result.allocations.tail_bytes
+    run(write(adder()))
+    with pytest.raises(ModelError, match="could not register custom op"):
+        run(write(graph), custom_ops=[(library, "Absent")])
+
+
+def test_a_library_that_does_not_load_is_named(tmp_path):
+    library = tmp_path / "lib.so"
+    library.write_bytes(b"no library")
+    with pytest.raises(UsageError, match="does not load"):
+        run(write(adder()), custom_ops=[(library, "Register")])
 
 
 def test_a_missing_library_is_named():

@@ -254,6 +254,14 @@ def test_indices_outside_the_graph_are_refused(op):
         memory(Graph(tensors, (op,), (0,), (1,)))
 
 
+def test_a_cycle_is_placed_in_the_order_of_the_file():
+    tensors = tuple(Tensor(name, (1, 16), "int8") for name in "xyz")
+    ops = (Op("ADD", (0, 2), (1,)), Op("RELU", (1,), (2,)))
+    modelled = memory(Graph(tensors, ops, (0,), (1,)))
+    spans = {placed.owner.tensor: (placed.first, placed.last) for placed in modelled.buffers}
+    assert spans == {0: (0, 1), 1: (1, 2), 2: (2, 2)}
+
+
 def long_chain(count: int, outputs: str) -> Graph:
     tensors = tuple(Tensor(f"t{i}", (1, 1 + i % 97), "int8") for i in range(count + 1))
     ops = tuple(Op("RELU", (i,), (i + 1,)) for i in range(count))

@@ -42,7 +42,9 @@ def outputs_of(graph: Graph, inputs: list[list[np.ndarray]]) -> list[list[np.nda
     return [list(arrays) for arrays in run(tflite.write(tflite.prune(graph)), inputs).outputs]
 
 
-def assert_same_outputs(before: Graph, after: Graph, seed: int = 0, inferences: int = 2) -> list[list[np.ndarray]]:
+def assert_same_outputs(
+    before: Graph, after: Graph, seed: int = 0, inferences: int = 2
+) -> list[list[np.ndarray]]:
     """Both graphs give the same bytes for the same inputs; returns them."""
     tflite.verify(after)
     inputs = drawn_inputs(before, seed, inferences)

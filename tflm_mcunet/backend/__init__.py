@@ -6,7 +6,7 @@ Nothing here imports a framework before a function is called, and each says whic
 from __future__ import annotations
 
 from tflm_mcunet.backend.calibration import Calibration, InputSpec, calibration_samples, random_calibration
-from tflm_mcunet.backend.convert import to_tflite
+from tflm_mcunet.backend.convert import to_shape_model, to_tflite
 from tflm_mcunet.backend.frameworks import ServingModel, is_model, open_model
 
 __all__ = [
@@ -17,5 +17,6 @@ __all__ = [
     "is_model",
     "open_model",
     "random_calibration",
+    "to_shape_model",
     "to_tflite",
 ]

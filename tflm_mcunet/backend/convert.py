@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tflm_mcunet import tflite
-from tflm_mcunet.backend.calibration import Calibration, calibration_samples
+from tflm_mcunet.backend.calibration import Calibration, calibration_samples, random_calibration
 from tflm_mcunet.backend.frameworks import ServingModel, load, open_model
 from tflm_mcunet.backend.quiet import quiet
 from tflm_mcunet.errors import McuNetError, ModelError, UnsupportedOpError
@@ -34,24 +34,48 @@ def to_tflite(model: Any, calibration: Calibration = None) -> bytes:
         ModelError: TensorFlow's converter refuses the model for another reason.
     """
     serving = model if isinstance(model, ServingModel) else open_model(model)
+    return _to_tflite(serving, calibration)
+
+
+def _to_tflite(serving: ServingModel, calibration: Calibration, *, with_random_weights: bool = False) -> bytes:
     samples = None if calibration is None else calibration_samples(calibration, serving.inputs)
     tensorflow = load("tensorflow", "nas")
     chatter = None
     try:
         with quiet() as chatter:
-            return _convert(tensorflow, serving, samples)
+            return _convert(tensorflow, serving, samples, with_random_weights)
     except McuNetError:
         raise
     except Exception as error:  # the converter raises what it likes; its log is in `chatter`
         raise _explained(error, chatter.tail() if chatter else "") from error
 
 
-def _convert(tensorflow: Any, serving: ServingModel, samples: list[list[np.ndarray]] | None) -> bytes:
+def to_shape_model(model: Any) -> bytes:
+    """An INT8 `.tflite` with the model's operators, shapes and size, but random weights and ranges.
+
+    For what memory a model will need once it is trained. Its present weights would not do: TFLite drops biases
+    that are zero and merges constants that are equal, as they are before training.
+
+    Args:
+        model: as for `to_tflite`.
+
+    Raises:
+        UsageError, UnsupportedOpError, ModelError: as `to_tflite`.
+    """
+    serving = model if isinstance(model, ServingModel) else open_model(model)
+    return _to_tflite(serving, random_calibration(serving.inputs), with_random_weights=True)
+
+
+def _convert(
+    tensorflow: Any, serving: ServingModel, samples: list[list[np.ndarray]] | None, with_random_weights: bool
+) -> bytes:
     freeze = load("tensorflow.python.framework.convert_to_constants", "nas").convert_variables_to_constants_v2
     specs = [tensorflow.TensorSpec((1, *spec.shape), spec.dtype, name=spec.name) for spec in serving.inputs]
     # Frozen before the converter sees it: Keras 3's variables are not found by the converter's own way through
     # a SavedModel ("READ_VARIABLE failed to invoke"), and a fixed batch keeps dynamic shapes out of the graph.
     concrete = freeze(tensorflow.function(serving.function).get_concrete_function(*specs))
+    if with_random_weights:
+        concrete = _with_random_weights(tensorflow, concrete)
     float_model = bytes(tensorflow.lite.TFLiteConverter.from_concrete_functions([concrete]).convert())
     if samples is None:
         return float_model
@@ -68,6 +92,23 @@ def _convert(tensorflow: Any, serving: ServingModel, samples: list[list[np.ndarr
     int8_model = bytes(converter.convert())
     _refuse_float(int8_model)
     return int8_model
+
+
+def _with_random_weights(tensorflow: Any, frozen: Any) -> Any:
+    """The same function with every float constant of more than one element replaced; positive, for variances."""
+    graph = frozen.graph.as_graph_def()
+    generator = np.random.default_rng(0)
+    for node in graph.node:
+        if node.op == "Const" and node.attr["dtype"].type == tensorflow.float32.as_datatype_enum:
+            shape = tensorflow.TensorShape(node.attr["value"].tensor.tensor_shape).as_list()
+            if np.prod(shape) > 1:
+                values = generator.uniform(0.5, 1.5, shape).astype(np.float32)
+                node.attr["value"].tensor.CopyFrom(tensorflow.make_tensor_proto(values))
+    wrapped = tensorflow.compat.v1.wrap_function(
+        lambda: tensorflow.graph_util.import_graph_def(graph, name=""), []
+    )
+    inputs, outputs = ([wrapped.graph.get_tensor_by_name(t.name) for t in ts] for ts in (frozen.inputs, frozen.outputs))
+    return wrapped.prune(inputs, outputs)
 
 
 def _refuse_float(int8_model: bytes) -> None:

@@ -114,7 +114,12 @@ def _fed_macros(program: Program, upper: str) -> str:
     fed = program.fed_rows
     if fed is None:
         return ""
-    return f"#define {upper}_FED_ROWS {fed.height}\n#define {upper}_FED_ROW_BYTES {fed.pitch_bytes}\n"
+    return f"#define {upper}_FED_ROWS {fed.height}\n#define {upper}_FED_ROW_BYTES {_row_bytes(program, fed)}\n"
+
+
+def _row_bytes(program: Program, rows: Rows) -> int:
+    """Bytes of a row itself, which may lie farther apart."""
+    return program.graph.tensors[rows.tensor].size_bytes // rows.height
 
 
 def _run_declaration(program: Program, name: str) -> str:
@@ -204,6 +209,7 @@ def _run_definition(program: Program, name: str) -> str:
   return 0;
 }}
 """
+    row_bytes = _row_bytes(program, fed)
     return f"""extern "C" int {name}_feed_rows(const void* rows, int count) {{
   static int missing = 0;
   const uint8_t* row = static_cast<const uint8_t*>(rows);
@@ -211,8 +217,8 @@ def _run_definition(program: Program, name: str) -> str:
     begin_feeding(kProgram, kWorkspace);
     missing = {fed.height};
   }}
-  for (; count > 0 && missing > 0; --count, --missing, row += {fed.pitch_bytes}) {{
-    feed_row(kProgram, kWorkspace, row, {fed.pitch_bytes});
+  for (; count > 0 && missing > 0; --count, --missing, row += {row_bytes}) {{
+    feed_row(kProgram, kWorkspace, row, {row_bytes});
   }}
   return missing;
 }}

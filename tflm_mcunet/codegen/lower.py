@@ -42,13 +42,14 @@ _ANY_DIMENSIONS = ("MEAN", "QUANTIZE", "RESHAPE", "SPLIT", "SQUEEZE")
 LOWER_SUM: Mapping[str, Callable[[Graph, int, Window], Call]] = lower_sum_rows.LOWER_SUM
 
 
-def lower(graph: Graph, index: int, window: Window | None = None) -> Call:
+def lower(graph: Graph, index: int, window: Window | None = None, checked: Graph | None = None) -> Call:
     """The kernel call of one operator.
 
     Args:
         graph: Graph.
         index: int. The operator.
         window: Window or None. Replaces the operator's own, where a PAD has been folded into it.
+        checked: Graph or None. The graph whose shapes must agree, where `graph` is it with operators folded.
 
     Raises:
         UnsupportedOpError: naming the operator's index, type and tensors, and the reason.
@@ -59,17 +60,14 @@ def lower(graph: Graph, index: int, window: Window | None = None) -> Call:
             f"{graph.describe(index)}: the C++ kernels have no {graph.ops[index].name}",
             f"supported: {', '.join(sorted(LOWER))}",
         )
-    _require_shapes(graph, index, is_padded=window is not None)
+    _require_shapes(checked or graph, index)
     call = lowering(graph, index, window)
     _require_counters(graph, index, call)
     return call
 
 
-def _require_shapes(graph: Graph, index: int, *, is_padded: bool) -> None:
-    """Refuse empty tensors, and outputs of another shape than the operands give: kernels trust the shapes.
-
-    Where a padding is folded into the operator, its own padding no longer says the shape: the planner derived it.
-    """
+def _require_shapes(graph: Graph, index: int) -> None:
+    """Refuse empty tensors, and outputs of another shape than the operands give: kernels trust the shapes."""
     op, where = graph.ops[index], graph.describe(index)
     for i in (*op.inputs, *op.outputs):
         tensor = graph.tensors[i] if i >= 0 else None
@@ -78,8 +76,7 @@ def _require_shapes(graph: Graph, index: int, *, is_padded: bool) -> None:
             fits = len(tensor.shape) <= _MOST_DIMENSIONS or op.type in _ANY_DIMENSIONS
             rank = f"tensor {tensor.name!r} has {len(tensor.shape)} dimensions; TFLite Micro takes {_MOST_DIMENSIONS}"
             require(fits, where, rank)
-    is_trusted = is_padded or op.type in _OWN_SHAPE_CHECK
-    shape = None if is_trusted else OPS[op.type].output_shape(graph, op)
+    shape = None if op.type in _OWN_SHAPE_CHECK else OPS[op.type].output_shape(graph, op)
     for i in op.outputs if shape is not None else ():
         tensor = graph.tensors[i]
         different = f"tensor {tensor.name!r} has the shape {list(tensor.shape)}, not {list(shape or ())}"

@@ -165,9 +165,11 @@ class _Places:
 
     def folded_call(self, index: int, *, as_sum: bool = False) -> Call:
         """An operator as its node sees it: with the padding before it in its window."""
-        node, make = self.nodes[index], lower_sum if as_sum else lower
-        is_padded = self.graph.ops[index].type in _PADDED or as_sum
-        return make(self.folded, index, node.windows[0] if is_padded else None)
+        windows = self.nodes[index].windows
+        if as_sum:
+            return lower_sum(self.folded, index, windows[0])
+        is_padded = self.graph.ops[index].type in _PADDED
+        return lower(self.folded, index, windows[0] if is_padded else None, checked=self.graph)
 
     @cached_property
     def nodes(self) -> dict[int, RowNode]:

@@ -15,12 +15,18 @@ _NAMED = re.compile(rb"([<\"])([^>\"]+)[>\"]")
 
 @dataclass(frozen=True)
 class ProgramFacts:
-    """What model.h declares. Sizes are bytes, one for each tensor."""
+    """What model.h declares. Sizes are bytes, one for each tensor; a program fed by rows holds no input."""
 
     input_bytes: tuple[int, ...]
     output_bytes: tuple[int, ...]
     arena_bytes: int
     macs: int
+    is_fed: bool = False
+
+    @property
+    def resident_input_bytes(self) -> int:
+        """Bytes of the inputs that lie in the arena."""
+        return 0 if self.is_fed else sum(self.input_bytes)
 
 
 def read_facts(directory: Path) -> ProgramFacts:
@@ -38,6 +44,7 @@ def read_facts(directory: Path) -> ProgramFacts:
         output_bytes=_numbers(text, "MODEL_OUTPUT_BYTES"),
         arena_bytes=_number(text, "MODEL_ARENA_BYTES"),
         macs=_number(text, "MODEL_MACS"),
+        is_fed="#define MODEL_FED_ROWS " in text,
     )
     for macro, sizes in (("MODEL_INPUT", facts.input_bytes), ("MODEL_OUTPUT", facts.output_bytes)):
         count = _number(text, f"{macro}_COUNT")

@@ -37,6 +37,8 @@ class ProgramRun:
         on: str. The board's name.
         outputs: for each inference one bytes object for each output tensor.
         instructions: executed instructions of each model_invoke, its return included, exact; None on host.
+            Of a program that is fed by rows: the sum over its model_feed_rows, with the caller's few
+            instructions to pass each row.
         init_instructions: the same of model_init.
         stack_bytes: high-water mark of the program's stack over model_init and all inferences; None on the
             host. It is the lowest word that was written: room that a function reserves below it and never
@@ -204,7 +206,7 @@ def _crash_message(ended: _Ended, board: Board, finished: int, inferences: int) 
 def _measured(
     board: Board, built: BuiltProgram, report: Report, outputs: list[list[bytes]], target: HasMemory | None
 ) -> ProgramRun:
-    input_bytes = sum(built.facts.input_bytes)
+    input_bytes = built.facts.resident_input_bytes
     sizes = built.sizes
     if sizes is None:
         arena = built.facts.arena_bytes

@@ -10,6 +10,7 @@ from tflm_mcunet.report.memory_report import OpRow, Peak
 from tflm_mcunet.schedule.rows import row_graph
 from tflm_mcunet.targets import Target
 
+_PADS = ("PAD", "PADV2")
 _FLOATS = ("float32", "float16", "bfloat16", "float64")
 
 #: Lines of one kind are cut to this many, the largest first.
@@ -18,6 +19,7 @@ _MOST = 3
 
 def advise(
     graph: Graph,
+    clean: Graph,
     rows: Sequence[OpRow],
     live: Sequence[int],
     heads: tuple[int | None, int | None],
@@ -29,8 +31,9 @@ def advise(
     """Advice, plainest gain first.
 
     Args:
-        graph: Graph.
-        rows: its operators.
+        graph: Graph. As it is in the file.
+        clean: Graph. The same after exact clean-ups.
+        rows: the operators of `graph`.
         live: bytes alive at each operator in the file's order.
         heads: stock TFLite Micro's head for the model as it is and as `convert` writes it; None where unknown.
         peak: the four ways of `Peak`.
@@ -40,7 +43,7 @@ def advise(
     """
     return [
         *_float_model(graph),
-        *_pads(graph, live),
+        *_pads(graph, clean, live),
         *_float_edges(graph, peak.best_resident, int8_bytes),
         *_placement(*heads, peak),
         *_streaming(peak),
@@ -64,37 +67,46 @@ def _float_model(graph: Graph) -> list[str]:
     ]
 
 
-def _pads(graph: Graph, live: Sequence[int]) -> list[str]:
+def _pads(graph: Graph, clean: Graph, live: Sequence[int]) -> list[str]:
     """PADs that copy a map: those that fold, with the operator that takes them, and those that do not."""
-    taker = {
-        covered: node.op for node in row_graph(graph).nodes for covered in node.covers if covered != node.op
-    }
-    fold, stay = [], []
+    if not any(op.type in _PADS for op in graph.ops):
+        return []
+    computed = {node.op for node in row_graph(graph).nodes}
+    left = {clean.tensors[op.outputs[0]].name for op in clean.ops if op.type in _PADS}
+    fold: list[tuple[int, int, str]] = []
+    stay: list[tuple[int, int, str]] = []
     for i, op in enumerate(graph.ops):
-        if op.type not in ("PAD", "PADV2"):
-            continue
-        source, result = _bytes_of(graph, op.inputs[0]), _bytes_of(graph, op.outputs[0])
-        if i not in taker:
-            stay.append(
-                (live[i], f"op {i} {op.type} copies {source:,} bytes into {result:,} and cannot be folded: ")
-            )
-        elif source == result:
-            fold.append((live[i], f"op {i} {op.type} copies {result:,} bytes and pads nothing; drop it"))
-        else:
-            into = f"op {taker[i]} {graph.ops[taker[i]].name}"
-            fold.append(
-                (
-                    live[i],
-                    f"op {i} {op.type} copies {source + result:,} bytes ({source:,} into {result:,}); "
-                    f"fold it into {into}",
-                )
-            )
-    lines = [text for _, text in sorted(fold, key=lambda entry: -entry[0])[:_MOST]]
+        if op.type in _PADS:
+            line = _pad(graph, i, graph.tensors[op.outputs[0]].name in left)
+            (stay if i in computed else fold).append((live[i], i, line))
+    fold.sort(key=lambda entry: (-entry[0], entry[1]))
+    lines = [line for *_, line in fold[:_MOST]]
     if len(fold) > _MOST:
         lines.append(f"{len(fold) - _MOST} more PADs fold into the convolution behind them")
-    reason = "its reader is no convolution, or it pads with another value than the zero point"
-    lines += [text + reason for _, text in sorted(stay, key=lambda entry: -entry[0])[:1]]
+    for _, i, _ in sorted(stay, key=lambda entry: (-entry[0], entry[1]))[:1]:
+        lines.append(
+            f"op {i} {graph.ops[i].type} copies {_copied(graph, i)} and cannot be folded: its reader is no "
+            "convolution, or it pads with another value than the zero point"
+        )
     return lines
+
+
+def _copied(graph: Graph, index: int) -> str:
+    """`161,472 bytes (76,800 into 84,672)`: what an operator reads and writes."""
+    op = graph.ops[index]
+    source, result = _bytes_of(graph, op.inputs[0]), _bytes_of(graph, op.outputs[0])
+    return f"{source + result:,} bytes ({source:,} into {result:,})"
+
+
+def _pad(graph: Graph, index: int, is_left: bool) -> str:
+    """One PAD that vanishes: into what, and whether the `.tflite` format can say so."""
+    op = graph.ops[index]
+    line = f"op {index} {op.type} copies {_copied(graph, index)}"
+    readers = graph.consumers().get(op.outputs[0], [])
+    if _bytes_of(graph, op.inputs[0]) == _bytes_of(graph, op.outputs[0]) or not readers:
+        return line + " and pads nothing; drop it"
+    into = f"; fold it into op {readers[0]} {graph.ops[readers[0]].name}"
+    return line + into + (" (streaming does; the file format cannot say it)" if is_left else "")
 
 
 def _float_edges(graph: Graph, best: int | None, int8_bytes: int | None) -> list[str]:

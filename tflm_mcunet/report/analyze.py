@@ -89,9 +89,11 @@ def analyze(
         before=stock_timeline(graph, stock, "Stock TFLite Micro"),
         after=schedule_timeline(best, _title(best)),
         advice=tuple(
-            advise(graph, rows, live, (stock.head_bytes, planned), peak, int8_bytes, model_bytes, target)
+            advise(
+                graph, clean, rows, live, (stock.head_bytes, planned), peak, int8_bytes, model_bytes, target
+            )
         ),
-        notes=(*notes, *_notes(clean, stock, (*left, *best.notes))),
+        notes=(*notes, *_notes(clean, stock, (*(f"in the file, {line}" for line in left), *best.notes))),
     )
 
 
@@ -153,10 +155,10 @@ def _row(graph: Graph, index: int, live_bytes: int) -> OpRow:
 
 def _plans(graph: Graph) -> dict[str, Schedule | None]:
     """The four ways of `Peak`; None where the graph cannot be run that way."""
-    streams = len(graph.ops) <= MOST_STREAMED
+    streams, whole = len(graph.ops) <= MOST_STREAMED, folded(graph)
     return {
-        "layer": plan_layer(folded(graph), in_place=None),
-        "layer_in_place": plan_layer(folded(graph), in_place=own_kernels()),
+        "layer": plan_layer(whole, in_place=None),
+        "layer_in_place": plan_layer(whole, in_place=own_kernels()),
         "stream": plan_stages(graph, kinds=("layer", "stream")) if streams else None,
         "stream_rows_input": _rows_fed(graph) if streams else None,
     }
@@ -167,7 +169,9 @@ def _int8_edges_bytes(graph: Graph, clean: Graph) -> int | None:
     edges, _ = canonical(graph, io="int8")
     if len(edges.ops) == len(clean.ops):
         return None
-    return Peak(**{k: p.arena_bytes if p else None for k, p in _plans(edges).items()}).best_resident
+    if len(edges.ops) > MOST_STREAMED:
+        return plan_layer(folded(edges), in_place=own_kernels()).arena_bytes
+    return plan_stages(edges, kinds=("layer", "stream")).arena_bytes
 
 
 def _rows_fed(graph: Graph) -> Schedule | None:

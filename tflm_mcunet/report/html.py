@@ -154,14 +154,15 @@ def _timelines(report: MemoryReport) -> str:
         ("input", "input"),
         ("output", "output"),
         ("tensor", "tensor"),
-        ("rows", "rolling rows"),
+        ("rows", "rows that flow"),
         ("scratch", "scratch"),
         ("peak", "sets the peak"),
     )
     legend = "".join(f'<span style="--swatch:var(--{name})">{label}</span>' for name, label in keys)
     return (
         '<section><h2>Memory timeline</h2><p class="soft small">Operators from left to right, addresses of '
-        "the arena from bottom to top. Point at or tap a rectangle.</p>"
+        "the arena from bottom to top. Where rows flow, time runs in row steps and a colour is one tensor. "
+        "Point at or tap anything.</p>"
         f'{charts}<div class="key">{legend}</div></section>'
     )
 

@@ -84,15 +84,25 @@ class Arena:
 
 @dataclass(frozen=True)
 class Span:
-    """A rectangle of the timeline: bytes [offset, offset + size) in use from one step to another."""
+    """A tensor or scratch in the timeline: bytes [offset, offset + size) in use from one step to another.
+
+    Args:
+        label, detail: str. What it is; shape and dtype.
+        role: str. "input", "output", "tensor", "rows" or "scratch".
+        size_bytes, offset: int. With `pieces`, of the bytes that any of them touches.
+        first, last: int. Steps, inclusive.
+        pieces: tuple of (start, end, offset, bytes). The rows of a tensor that flows, each in use from one point of
+            time (in steps, with fractions) to another; empty for one rectangle.
+    """
 
     label: str
     detail: str
-    role: str  # "input", "output", "tensor", "rows" or "scratch"
+    role: str
     size_bytes: int
     offset: int
     first: int
     last: int
+    pieces: tuple[tuple[float, float, int, int], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from html import escape
 
 from tflm_mcunet.report.memory_report import Span, Timeline, printable
@@ -89,7 +90,7 @@ def chart_svg(
     at_peak = {i for i, s in enumerate(timeline.spans) if any(s.first <= p <= s.last for p in peak)}
     colour_peak = len(at_peak) <= max(6, len(timeline.spans) // 3)
     for i, span in enumerate(timeline.spans):
-        chosen = colour_peak and i in at_peak and span.role != "scratch"
+        chosen = colour_peak and i in at_peak and span.role != "scratch" and not span.pieces
         parts.append(_span_svg(span, i, chosen, timeline, step_px, y_of))
     if limit_bytes is not None and limit_bytes <= scale_bytes:
         y = y_of(limit_bytes)
@@ -99,42 +100,50 @@ def chart_svg(
     return "".join(parts)
 
 
-def _span_svg(span: Span, index: int, chosen: bool, timeline: Timeline, step_px: float, y_of) -> str:  # type: ignore[no-untyped-def]
+def _span_svg(
+    span: Span, index: int, chosen: bool, timeline: Timeline, step_px: float, y_of: Callable[[float], float]
+) -> str:
+    role = "peak" if chosen else span.role
+    shade = f" s{index % 6}" if role == "rows" else " alt" if role == "tensor" and index % 2 else ""
+    title = f"<title>{escape(span_text(span, timeline))}</title>"
+    if span.pieces:
+        return f'<path class="span {role}{shade}" d="{_outline(span, step_px, y_of)}">{title}</path>'
     x, w = span.first * step_px, (span.last - span.first + 1) * step_px
     y, bottom = y_of(span.offset + span.size_bytes), y_of(span.offset)
     h = max(bottom - y, 1.0)
-    role = "peak" if chosen else span.role
-    alt = " alt" if role in ("tensor", "rows") and index % 2 else ""
-    title = escape(span_text(span, timeline))
     rect = (
-        f'<rect class="span {role}{alt}" x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}" rx="1.5">'
-        f"<title>{title}</title></rect>"
+        f'<rect class="span {role}{shade}" x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}" rx="1.5">'
+        f"{title}</rect>"
     )
     text = span.detail.split(" ")[0].removeprefix("1×")
     length = len(text) * 6.3 + 6
-    middle_x, middle_y = x + w / 2, y + h / 2
+    place = f'x="{x + w / 2:.1f}" y="{y + h / 2 + 3.5:.1f}" text-anchor="middle"'
     if w >= length and h >= 13:
-        return (
-            rect + f'<text class="in" x="{middle_x:.1f}" y="{middle_y + 3.5:.1f}" text-anchor="middle">'
-            f"{escape(text)}</text>"
-        )
+        return rect + f'<text class="in" {place}>{escape(text)}</text>'
     if h >= length and w >= 12.5:
-        turn = f"rotate(-90 {middle_x:.1f} {middle_y:.1f})"
-        return rect + (
-            f'<text class="in" x="{middle_x:.1f}" y="{middle_y + 3.5:.1f}" text-anchor="middle" '
-            f'transform="{turn}">{escape(text)}</text>'
-        )
+        turn = f"rotate(-90 {x + w / 2:.1f} {y + h / 2:.1f})"
+        return rect + f'<text class="in" {place} transform="{turn}">{escape(text)}</text>'
     return rect
+
+
+def _outline(span: Span, step_px: float, y_of: Callable[[float], float]) -> str:
+    """The rows of a span as one path of rectangles."""
+    parts = []
+    for start, end, offset, size in span.pieces:
+        x, w = start * step_px, max((end - start) * step_px, 0.3)
+        y, bottom = y_of(offset + size), y_of(offset)
+        parts.append(f"M{x:.1f} {y:.1f}h{w:.1f}v{max(bottom - y, 0.4):.1f}h-{w:.1f}z")
+    return "".join(parts)
 
 
 def span_text(span: Span, timeline: Timeline) -> str:
     """What a rectangle is, in one line."""
     first, last = timeline.steps[span.first], timeline.steps[min(span.last, len(timeline.steps) - 1)]
     when = f"at op {first}" if span.first == span.last else f"from op {first} to op {last}"
-    what = {"input": "input ", "output": "output ", "rows": "rolling rows of ", "scratch": ""}.get(
-        span.role, ""
-    )
+    what = {"input": "input ", "output": "output ", "rows": "rolling rows of "}.get(span.role, "")
     where = f"{span.size_bytes:,} bytes at address {span.offset:,}"
+    if span.pieces:
+        where = f"between address {span.offset:,} and {span.offset + span.size_bytes:,}"
     return f"{what}{printable(span.label)} · {span.detail} · {where} · {when}"
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tflm_mcunet.graph import Graph
 from tflm_mcunet.report.memory_report import Span, Timeline, shape_text
-from tflm_mcunet.schedule.schedule import Schedule
-from tflm_mcunet.schedule.stream import RowStorage, StreamPlan
+from tflm_mcunet.report.row_flow import Piece, row_flow
+from tflm_mcunet.schedule.schedule import Buffer, Schedule, Stage
 from tflm_mcunet.tflm.memory import TflmMemory
 
 
@@ -52,7 +54,8 @@ def stock_timeline(graph: Graph, memory: TflmMemory, title: str) -> Timeline:
 def schedule_timeline(schedule: Schedule, title: str) -> Timeline:
     """A plan of ours, every stage stretched over the operators that it runs.
 
-    Scratch and rolling rows are shown for the whole of their stage.
+    Inside a streamed stage time counts row steps, evenly over the stage's width, and a tensor is shown as the
+    rows that are in use; other tensors are rectangles.
     """
     graph = schedule.graph
     bounds, start = [], 0
@@ -61,27 +64,16 @@ def schedule_timeline(schedule: Schedule, title: str) -> Timeline:
         bounds.append((start, start + length - 1))
         start += length
     order = [i for stage in schedule.stages for i in stage.ops]
-    steps = tuple(f"{i} {graph.ops[i].name}" for i in order) or ("0",)
-    spans = []
-    for buffer in schedule.buffers:
-        if not buffer.size_bytes:
-            continue
-        first = bounds[min(buffer.first_step, len(bounds) - 1)][0] if bounds else 0
-        last = bounds[min(buffer.last_step, len(bounds) - 1)][1] if bounds else 0
-        if buffer.tensor < 0:
-            label, detail, role = "scratch", "scratch", "scratch"
-        else:
-            tensor = graph.tensors[buffer.tensor]
-            label, detail = tensor.name, shape_text(tensor.shape, tensor.dtype)
-            role = role_of(graph, buffer.tensor)
-            if buffer.rows:
-                detail += f", {buffer.rows} rows"
-                role = "rows"
-        spans.append(Span(label, detail, role, buffer.size_bytes, buffer.offset, first, last))
-    for stage, (first, last) in zip(schedule.stages, bounds, strict=True):
+    steps = tuple(f"{i} {graph.ops[i].name}" for i in order) or ("0 start",)
+    spans = [
+        _whole(graph, buffer, bounds[run[0]][0] if bounds else 0, bounds[run[1]][1] if bounds else 0)
+        for buffer in schedule.buffers
+        if buffer.size_bytes
+        for run in _whole_runs(schedule, buffer)
+    ]
+    for number, stage in enumerate(schedule.stages):
         if stage.plan is not None:
-            spans += [_held_rows(graph, storage, first, last) for storage in _inner(stage.plan)]
-            spans += _sums(stage.plan, first, last)
+            spans += _flowing(schedule, number, stage, *bounds[number])
     stages = tuple(
         (stage.kind, *bound)
         for stage, bound in zip(schedule.stages, bounds, strict=True)
@@ -90,33 +82,54 @@ def schedule_timeline(schedule: Schedule, title: str) -> Timeline:
     return Timeline(title, steps, tuple(spans), schedule.arena_bytes, stages)
 
 
-def _inner(plan: StreamPlan) -> list[RowStorage]:
-    """The storages that only the stage itself uses; its input and output maps are buffers of the schedule."""
-    return [s for s in plan.storages if s.role in ("inner", "fed")]
+def _whole_runs(schedule: Schedule, buffer: Buffer) -> list[tuple[int, int]]:
+    """The runs of stages in which a buffer is not shown row by row."""
+    last = min(buffer.last_step, max(len(schedule.stages) - 1, 0))
+    runs: list[tuple[int, int]] = []
+    for number in range(buffer.first_step, last + 1):
+        plan = schedule.stages[number].plan if schedule.stages else None
+        if plan is not None and buffer.tensor in plan.storage_of:
+            continue
+        if runs and runs[-1][1] == number - 1:
+            runs[-1] = (runs[-1][0], number)
+        else:
+            runs.append((number, number))
+    return runs
 
 
-def _held_rows(graph: Graph, storage: RowStorage, first: int, last: int) -> Span:
-    """The bytes that the rows of one tensor take while they flow."""
-    starts = [storage.row_offset(y) for y in range(storage.height)]
-    low, high = min(starts), max(starts) + storage.row_bytes
-    tensor = graph.tensors[storage.tensor]
-    rows = len(set(starts))
-    detail = f"{shape_text(tensor.shape, tensor.dtype)}, {rows} of {storage.height} rows"
-    return Span(tensor.name, detail, "rows", high - low, low, first, last)
+def _whole(graph: Graph, buffer: Buffer, first: int, last: int) -> Span:
+    if buffer.tensor < 0:
+        return Span("scratch", "scratch", "scratch", buffer.size_bytes, buffer.offset, first, last)
+    tensor = graph.tensors[buffer.tensor]
+    detail = shape_text(tensor.shape, tensor.dtype)
+    role = role_of(graph, buffer.tensor)
+    return Span(tensor.name, detail, role, buffer.size_bytes, buffer.offset, first, last)
 
 
-def _sums(plan: StreamPlan, first: int, last: int) -> list[Span]:
-    """The int32 sums of operators that add up rows as they come."""
-    return [
-        Span(
-            f"sums of op {o.op}",
-            "int32",
-            "scratch",
-            4 * plan.storage_of[o.output].row_bytes,
-            o.accumulator,
-            first,
-            last,
+def _flowing(schedule: Schedule, number: int, stage: Stage, first: int, last: int) -> list[Span]:
+    """One Span with pieces for every tensor of a streamed stage, and one for the sums of each accumulator."""
+    graph, plan = schedule.graph, stage.plan
+    assert plan is not None
+    later = {b.tensor for b in schedule.buffers if b.last_step > number}
+    kept = {s.tensor for s in plan.storages if s.tensor in later or s.tensor in graph.outputs}
+    flow = row_flow(plan, kept)
+    scale = (last - first + 1) / max(flow.steps, 1)
+
+    def drawn(pieces: Sequence[Piece]) -> tuple[tuple[float, float, int, int], ...]:
+        return tuple((first + a * scale, first + b * scale, offset, size) for a, b, offset, size in pieces)
+
+    spans = []
+    for storage in plan.storages:
+        tensor, rows = graph.tensors[storage.tensor], flow.rows[storage.tensor]
+        low, high = min(p[2] for p in rows), max(p[2] + p[3] for p in rows)
+        detail = (
+            f"{shape_text(tensor.shape, tensor.dtype)}, {storage.height} rows of {storage.row_bytes:,} bytes"
         )
-        for o in plan.operators
-        if o.accumulator >= 0
-    ]
+        role = role_of(graph, storage.tensor)
+        role = "rows" if role == "tensor" else role
+        spans.append(Span(tensor.name, detail, role, high - low, low, first, last, drawn(rows)))
+    for op, piece in flow.sums.items():
+        _, _, offset, size = piece
+        label = f"sums of op {op}"
+        spans.append(Span(label, "int32", "scratch", size, offset, first, last, drawn([piece])))
+    return spans

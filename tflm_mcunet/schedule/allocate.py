@@ -41,13 +41,17 @@ class Placement:
     lower_bound_bytes: int
 
 
-def allocate(buffers: Sequence[Buffer], *, effort: int = EFFORT) -> tuple[Buffer, ...]:
+def allocate(
+    buffers: Sequence[Buffer], *, nested: Sequence[tuple[int, int, int]] = (), effort: int = EFFORT
+) -> tuple[Buffer, ...]:
     """Place buffers so that none that are in use at a common step share bytes.
 
     Offsets are multiples of 16. Buffers that have an offset already stay there.
 
     Args:
         buffers: sequence of Buffer.
+        nested: sequence of (inner, outer, shift): indices of buffers without offset, of which the inner lies `shift`
+            bytes, a multiple of 16, behind the beginning of the outer (see `Lifetimes.nested`).
         effort: int. Placements of one buffer that may be tried beyond the greedy ones.
 
     Example:
@@ -55,7 +59,7 @@ def allocate(buffers: Sequence[Buffer], *, effort: int = EFFORT) -> tuple[Buffer
         >>> [b.offset for b in placed], arena_bytes(placed)
         ([0, 112, 0], 176)
     """
-    return place(buffers, effort=effort).buffers
+    return place(buffers, nested=nested, effort=effort).buffers
 
 
 def arena_bytes(buffers: Sequence[Buffer]) -> int:
@@ -85,10 +89,12 @@ def lower_bound_bytes(buffers: Sequence[Buffer]) -> int:
     return highest
 
 
-def place(buffers: Sequence[Buffer], *, effort: int = EFFORT) -> Placement:
+def place(
+    buffers: Sequence[Buffer], *, nested: Sequence[tuple[int, int, int]] = (), effort: int = EFFORT
+) -> Placement:
     """`allocate` with the arena's size and its lower bound."""
-    problem, bound = instance(buffers), lower_bound_bytes(buffers)
-    free = [i for i in range(len(buffers)) if i not in problem.fixed]
+    problem, bound = instance(buffers, nested), lower_bound_bytes(buffers)
+    free = [i for i in range(len(buffers)) if i not in problem.fixed and problem.leaders.get(i, i) == i]
     if not free:
         return Placement(tuple(buffers), arena_bytes(buffers), bound)
     best, best_order, top = None, free, -1
@@ -166,9 +172,10 @@ def _improve(
 ) -> tuple[list[int], int, int]:
     """Better offsets, their top and a better bound, from branch and bound and repair."""
     top = _top(problem, offsets)
-    exact = len(order) <= EXACT_BUFFERS
+    # The branch and bound knows no groups.
+    exact = len(order) <= EXACT_BUFFERS and not problem.groups
     if exact:
-        answer = place_within(problem, bound, effort // 4 // len(order))
+        answer = place_within(problem, bound, effort // 2 // len(order))
         if answer.offsets is not None:
             return answer.offsets, bound, bound
         if answer.decided:
@@ -176,7 +183,7 @@ def _improve(
     offsets = _repair(problem, order, offsets, bound, effort // 4)
     top = _top(problem, offsets)
     # Push down from above until a proof or the budget ends it.
-    nodes = effort // 2 // len(order) if exact else 0
+    nodes = effort // 4 // len(order) if exact else 0
     while top > bound and nodes > 0:
         answer = place_within(problem, top - 16, nodes)
         nodes -= answer.nodes
@@ -199,12 +206,13 @@ def _repair(
         if top == bound:
             break
         place_of = {i: p for p, i in enumerate(current)}
-        peaks = [i for i in current if current_offsets[i] + problem.sizes[i] == current_top]
+        ends = enumerate(zip(current_offsets, problem.sizes))
+        peaks = [i for i, (offset, size) in ends if offset + size == current_top and i not in problem.fixed]
         if not peaks:
             break
         peak = rng.choice(peaks)
-        beside = [j for j in problem.neighbours[peak] if j in place_of]
-        moved = rng.choice([peak, *beside])
+        beside = [problem.leaders.get(j, j) for j in (peak, *problem.neighbours[peak])]
+        moved = rng.choice([j for j in beside if j in place_of])
         changed = list(current)
         changed.remove(moved)
         changed.insert(rng.randrange(place_of[moved] + 1), moved)

@@ -22,16 +22,26 @@ class Instance:
         spans: tuple of (first step, last step), inclusive.
         fixed: mapping. Index -> (offset rounded down, end rounded up) of the buffers that are placed already.
         neighbours: for every buffer, the indices of those that live at a common step; None if there are too many.
+        groups: mapping. Index of a leader -> (index, offset from the leader's) of the buffers that move with it,
+            itself among them. The leaders' offsets are the smallest of their groups.
+        leaders: mapping. Index -> its leader, for the buffers of all groups.
     """
 
     sizes: tuple[int, ...]
     spans: tuple[tuple[int, int], ...]
     fixed: dict[int, tuple[int, int]]
     neighbours: tuple[tuple[int, ...], ...] | None
+    groups: dict[int, tuple[tuple[int, int], ...]]
+    leaders: dict[int, int]
 
 
-def instance(buffers: Sequence[Buffer]) -> Instance:
-    """The placement problem of some buffers; those with an offset stay where they are."""
+def instance(buffers: Sequence[Buffer], nested: Sequence[tuple[int, int, int]] = ()) -> Instance:
+    """The placement problem of some buffers; those with an offset stay where they are.
+
+    Args:
+        buffers: sequence of Buffer.
+        nested: sequence of (inner, outer, shift in bytes): the inner's offset is the outer's plus the shift.
+    """
     sizes = tuple(aligned(b.size_bytes) for b in buffers)
     spans = tuple((b.first_step, b.last_step) for b in buffers)
     fixed = {
@@ -39,7 +49,24 @@ def instance(buffers: Sequence[Buffer]) -> Instance:
         for i, b in enumerate(buffers)
         if b.offset >= 0
     }
-    return Instance(sizes, spans, fixed, _neighbours(spans))
+    groups, leaders = _groups(nested)
+    return Instance(sizes, spans, fixed, _neighbours(spans), groups, leaders)
+
+
+def _groups(
+    nested: Sequence[tuple[int, int, int]],
+) -> tuple[dict[int, tuple[tuple[int, int], ...]], dict[int, int]]:
+    outer_of = {inner: (outer, shift) for inner, outer, shift in nested}
+    leaders: dict[int, int] = {}
+    members: dict[int, list[tuple[int, int]]] = {}
+    for i in sorted({index for inner, outer, _ in nested for index in (inner, outer)}):
+        leader, offset = i, 0
+        while leader in outer_of:
+            leader, shift = outer_of[leader]
+            offset += shift
+        leaders[i] = leader
+        members.setdefault(leader, []).append((i, offset))
+    return {leader: tuple(group) for leader, group in members.items()}, leaders
 
 
 def _neighbours(spans: Sequence[tuple[int, int]]) -> tuple[tuple[int, ...], ...] | None:
@@ -61,7 +88,7 @@ def _neighbours(spans: Sequence[tuple[int, int]]) -> tuple[tuple[int, ...], ...]
 
 
 def first_fit(problem: Instance, order: Sequence[int]) -> list[int]:
-    """Offsets of all buffers, placed in `order` (indices of those that are not fixed)."""
+    """Offsets of all buffers, placed in `order` (of those that are not fixed, and that lead their group)."""
     if problem.neighbours is None:
         return _first_fit_dense(problem, order)
     sizes, neighbours = problem.sizes, problem.neighbours
@@ -69,6 +96,22 @@ def first_fit(problem: Instance, order: Sequence[int]) -> list[int]:
     for i, (start, end) in problem.fixed.items():
         starts[i], ends[i] = start, end
     for i in order:
+        if i in problem.groups:
+            group = problem.groups[i]
+            # Where the leader may not begin: less than a member's size before, or within, what lives with the member.
+            barred = sorted(
+                (starts[j] - shift - sizes[m], ends[j] - shift)
+                for m, shift in group
+                for j in neighbours[m]
+                if starts[j] >= 0
+            )
+            offset = 0
+            for low, high in barred:
+                if low < offset < high:
+                    offset = high
+            for m, shift in group:
+                starts[m], ends[m] = offset + shift, offset + shift + sizes[m]
+            continue
         taken = sorted([(starts[j], ends[j]) for j in neighbours[i] if starts[j] >= 0])
         offset, size = 0, sizes[i]
         for start, end in taken:
@@ -102,12 +145,24 @@ def _first_fit_dense(problem: Instance, order: Sequence[int]) -> list[int]:
     for i, (low, high) in problem.fixed.items():
         put(i, low // ALIGNMENT, high // ALIGNMENT)
     for i in order:
-        beside = (columns[2, :placed] <= last[i]) & (columns[3, :placed] >= first[i])
-        starts, ends = columns[0, :placed][beside], columns[1, :placed][beside]
+        group = problem.groups.get(i, ((i, 0),))
+        barred_from: list[np.ndarray] = []
+        barred_to: list[np.ndarray] = []
+        for m, shift in group:
+            beside = (columns[2, :placed] <= last[m]) & (columns[3, :placed] >= first[m])
+            barred_from.append(columns[0, :placed][beside] - (shift // ALIGNMENT + sizes[m]))
+            barred_to.append(columns[1, :placed][beside] - shift // ALIGNMENT)
+        starts, ends = barred_from[0], barred_to[0]
+        if len(group) > 1:
+            starts, ends = np.concatenate(barred_from), np.concatenate(barred_to)
+            by_start = np.argsort(starts, kind="stable")
+            starts, ends = starts[by_start], ends[by_start]
         offset = 0
         if len(starts):
-            free_from = np.concatenate(([0], np.maximum.accumulate(ends)))
-            fits = np.flatnonzero(starts - free_from[:-1] >= sizes[i])
+            free_from = np.maximum(np.concatenate(([0], np.maximum.accumulate(ends))), 0)
+            fits = np.flatnonzero(starts >= free_from[:-1])
             offset = int(free_from[fits[0]] if len(fits) else free_from[-1])
-        put(i, offset, offset + int(sizes[i]))
+        for m, shift in group:
+            start = offset + shift // ALIGNMENT
+            put(m, start, start + int(sizes[m]))
     return [int(offset) * ALIGNMENT for offset in result]

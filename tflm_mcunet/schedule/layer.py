@@ -116,14 +116,14 @@ def _placed(
     """The lifetimes and the placement with the smallest arena for one order."""
     best: tuple[Lifetimes, Placement] | None = None
     for lives in _sharings(graph, order, whitelist, options):
-        quick = place(lives.buffers, effort=0)
+        quick = place(lives.buffers, nested=lives.nested, effort=0)
         if best is None or quick.arena_bytes < best[1].arena_bytes:
             best = lives, quick
         # The first has the smallest peak: no other way to share has a lower bound below its.
         if best[1].arena_bytes <= max(live_bytes(best[0].buffers, best[0].steps), default=0):
             return best
     assert best is not None
-    return best[0], place(best[0].buffers, effort=effort)
+    return best[0], place(best[0].buffers, nested=best[0].nested, effort=effort)
 
 
 def _sharings(
@@ -132,12 +132,15 @@ def _sharings(
     """Ways to share: everything possible; with the other choice of operand; only what the peak demands; nothing."""
     lives = lifetimes(graph, order, in_place=whitelist, reuse=REUSE[0], **options)
     yield lives
-    if lives.shared:
+    if lives.shared or lives.nested:
         yield lifetimes(graph, order, in_place=whitelist, reuse=REUSE[1], **options)
         live = live_bytes(lives.buffers, lives.steps)
         step_of = {t: step for step, i in enumerate(order) for t in graph.ops[i].outputs}
+        taken = {**lives.shared, **{lives.buffers[n.outer].tensor: n.inner for n in lives.nested}}
         needless = [
-            t for t in lives.shared if live[step_of[t]] + aligned(graph.tensors[t].size_bytes) <= max(live)
+            t
+            for t, b in taken.items()
+            if live[step_of[t]] + aligned(lives.buffers[b].size_bytes) <= max(live)
         ]
         if needless:
             yield lifetimes(graph, order, in_place=whitelist, apart=needless, **options)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from tflm_mcunet.graph import Graph, Op
 from tflm_mcunet.schedule.dependencies import check_order, predecessors
-from tflm_mcunet.schedule.in_place import Whitelist, candidates
+from tflm_mcunet.schedule.in_place import Pair, Whitelist, candidates
 from tflm_mcunet.schedule.schedule import Buffer, aligned
 
 #: (Graph, Op) -> bytes of each scratch buffer that the operator's kernel asks for.
@@ -15,6 +16,21 @@ Scratch = Callable[[Graph, Op], Sequence[int]]
 
 #: Which operand an output takes where several could be taken (ADD).
 REUSE = ("older", "younger")
+
+
+class Nested(NamedTuple):
+    """A PAD in place: the inner buffer lies at a fixed place in the outer one.
+
+    Its own lifetime ends one step early: at the step of the PAD its bytes are the outer's.
+
+    Args:
+        inner, outer: int. Indices of buffers.
+        shift_bytes: int. Where the inner begins in the outer.
+    """
+
+    inner: int
+    outer: int
+    shift_bytes: int
 
 
 @dataclass(frozen=True)
@@ -27,11 +43,13 @@ class Lifetimes:
             buffers in the order of their steps.
         buffer_of: mapping. Tensor index -> index into `buffers`, for every tensor that needs arena bytes.
         steps: int. Number of steps, which is the number of operators.
+        nested: tuple of Nested. Buffers that hand part of another buffer's bytes over to it.
     """
 
     buffers: tuple[Buffer, ...]
     buffer_of: Mapping[int, int]
     steps: int
+    nested: tuple[Nested, ...] = ()
 
     @property
     def shared(self) -> dict[int, int]:
@@ -86,7 +104,9 @@ def lifetimes(
     check_order(order, before)
     end = max(len(order) - 1, 0)
     first, last = _spans(graph, order, end, variables)
-    owner = _share(graph, order, first, last, in_place, overwrite_inputs, reuse, apart)
+    owner, shifts = _share(graph, order, first, last, in_place, overwrite_inputs, reuse, apart)
+    for operand, _, _ in shifts:
+        last[operand] -= 1
     merged: dict[int, list[int]] = {}
     for t in sorted(first):
         span = merged.setdefault(owner.get(t, t), [first[t], last[t]])
@@ -96,7 +116,9 @@ def lifetimes(
     if scratch is not None:
         for step, i in enumerate(order):
             buffers += [Buffer(-1, size, step, step) for size in scratch(graph, graph.ops[i]) if size]
-    return Lifetimes(tuple(buffers), {t: index[owner.get(t, t)] for t in sorted(first)}, len(order))
+    buffer_of = {t: index[owner.get(t, t)] for t in sorted(first)}
+    nested = tuple(Nested(buffer_of[x], buffer_of[y], shift) for x, y, shift in shifts)
+    return Lifetimes(tuple(buffers), buffer_of, len(order), nested)
 
 
 def live_bytes(buffers: Sequence[Buffer], steps: int) -> list[int]:
@@ -150,20 +172,23 @@ def _share(
     overwrite_inputs: bool,
     reuse: str,
     apart: Collection[int],
-) -> dict[int, int]:
-    """Tensor -> the first tensor of its chain, for every output that takes an operand's bytes."""
+) -> tuple[dict[int, int], list[Pair]]:
+    """Tensor -> the first tensor of its chain, for every output that takes an operand's bytes; and PADs in place."""
     owner: dict[int, int] = {}
-    if not whitelist:
-        return owner
+    shifts: list[Pair] = []
     pairs_of = candidates(graph, whitelist, overwrite_inputs)
     for step, i in enumerate(order):
         taken: set[int] = set()
-        pairs = pairs_of[i]
-        for output in dict.fromkeys(output for _, output in pairs if output not in apart):
-            operands = [t for t, o in pairs if o == output and t not in taken and last[t] == step]
-            if operands:
-                birth = [first[owner.get(t, t)] for t in operands]
-                chosen = operands[birth.index(min(birth) if reuse == "older" else max(birth))]
-                taken.add(chosen)
-                owner[output] = owner.get(chosen, chosen)
-    return owner
+        pairs = [p for p in pairs_of[i] if p.output not in apart and last[p.operand] == step]
+        for output in dict.fromkeys(p.output for p in pairs):
+            free = [p for p in pairs if p.output == output and p.operand not in taken]
+            if not free:
+                continue
+            birth = [first[owner.get(p.operand, p.operand)] for p in free]
+            chosen = free[birth.index(min(birth) if reuse == "older" else max(birth))]
+            taken.add(chosen.operand)
+            if chosen.shift_bytes:
+                shifts.append(chosen)
+            else:
+                owner[output] = owner.get(chosen.operand, chosen.operand)
+    return owner, shifts

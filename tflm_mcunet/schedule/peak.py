@@ -80,8 +80,8 @@ def peak_model(
         kept = sum(sizes[t] for t in results[i] if t in returned or t in readers)
         frees = tuple((t, sizes[t]) for t in operands[i] if t not in returned)
         groups: dict[tuple[int, str], tuple[set[int], set[int]]] = {}
-        for t, output in pairs_of[i]:
-            key = (sizes[t], graph.tensors[t].dtype)
+        for t, output, shift in pairs_of[i]:
+            key = (sizes[t], f"PAD of {t}" if shift else graph.tensors[t].dtype)
             takeable, takers = groups.setdefault(key, (set(), set()))
             takeable.add(t)
             takers.add(output)

@@ -9,7 +9,7 @@ sum of offsets, which is one of those tried, has no such hole.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tflm_mcunet.schedule.first_fit import Instance
@@ -30,10 +30,21 @@ class Answer:
     nodes: int
 
 
+#: Span of steps and bytes of a buffer -> what to sort by.
+_Rank = Callable[[range, int], tuple[int, ...]]
+
+#: The large and long-lived first; those that live last; the long-lived.
+_RANKS: tuple[_Rank, ...] = (
+    lambda span, size: (-len(span) * size,),
+    lambda span, size: (-span.stop, -size),
+    lambda span, size: (-len(span), -size),
+)
+
+
 class _Search:
     """The search's mutable state: heights and remaining bytes of every step that can be the fullest."""
 
-    def __init__(self, problem: Instance, capacity: int, budget: int) -> None:
+    def __init__(self, problem: Instance, capacity: int, budget: int, rank_by: _Rank) -> None:
         self.problem, self.capacity, self.budget, self.nodes = problem, capacity, budget, 0
         free = [i for i in range(len(problem.sizes)) if i not in problem.fixed and problem.sizes[i]]
         steps = _deciding_steps([problem.spans[i] for i in free])
@@ -52,8 +63,7 @@ class _Search:
         ]
         self.failed: dict[tuple, tuple[int, int]] = {}
         self.blocked = {i: self._blocks(i) for i in free}
-        # Large and long-lived buffers first: they decide most.
-        self.free = sorted(free, key=lambda i: (-len(self.spans[i]) * problem.sizes[i], i))
+        self.free = sorted(free, key=lambda i: (rank_by(self.spans[i], problem.sizes[i]), i))
         self.rank = {i: rank for rank, i in enumerate(self.free)}
 
     def _blocks(self, i: int) -> list[tuple[int, int]]:
@@ -150,12 +160,24 @@ class _Search:
 
 
 def place_within(problem: Instance, capacity: int, budget: int) -> Answer:
-    """Try to place all buffers within `capacity` bytes, trying at most `budget` buffers."""
-    search = _Search(problem, capacity, budget)
-    if any(rest > capacity for rest in search.remaining):
-        return Answer(None, True, 0)
-    result = search.run(tuple(search.free), (0, -1))
-    return Answer(search.offsets if result else None, result is not None, search.nodes)
+    """Try to place all buffers within `capacity` bytes, trying at most `budget` buffers.
+
+    Which buffer is tried first among those that could lie at one height decides between a straight way and a long one,
+    and no rank is good for all instances: they take turns with growing shares of the budget.
+    """
+    nodes, share = 0, 2 * len(problem.sizes)
+    while True:
+        for rank_by in _RANKS:
+            search = _Search(problem, capacity, min(share, budget - nodes), rank_by)
+            if any(rest > capacity for rest in search.remaining):
+                return Answer(None, True, nodes)
+            result = search.run(tuple(search.free), (0, -1))
+            nodes += search.nodes
+            if result is not None:
+                return Answer(search.offsets if result else None, True, nodes)
+            if nodes >= budget:
+                return Answer(None, False, nodes)
+        share *= 8
 
 
 def _deciding_steps(spans: Sequence[tuple[int, int]]) -> list[int]:

@@ -9,11 +9,11 @@ from tflm_mcunet.graph import Graph
 from tflm_mcunet.schedule.dependencies import predecessors, topological_order
 from tflm_mcunet.schedule.in_place import Whitelist
 from tflm_mcunet.schedule.lifetimes import Scratch
+from tflm_mcunet.schedule.order_exact import best_order
 from tflm_mcunet.schedule.order_search import (
     Found,
     Segment,
     beam_order,
-    best_order,
     depth_first_order,
     evaluation_cost,
 )
@@ -63,7 +63,7 @@ def reorder(
     """Find the order with the smallest peak; the model's own order is kept wherever it is as good.
 
     The graph is cut where every order passes, and each segment that decides the peak is searched exactly (see
-    `order_search`). The peak is that of `lifetimes` with the same arguments. The result depends on the arguments
+    `order_exact`). The peak is that of `lifetimes` with the same arguments. The result depends on the arguments
     only, not on the machine.
 
     Args:
@@ -119,17 +119,16 @@ def reorder(
 def _search(problem: Segment, floor: int, own_peak: int, budget: int) -> Found:
     """The exact search with three quarters of the budget; where it gives up, depth first, and beams with the rest."""
     exact = best_order(problem, floor, own_peak, budget - budget // 4)
-    if exact.order is not None or exact.bound_bytes >= own_peak:
-        return exact
-    best = depth_first_order(problem, own_peak)
-    used = exact.evaluations + best.evaluations
+    best, used = exact, exact.evaluations
+    if best.peak_bytes > exact.bound_bytes:
+        deep = depth_first_order(problem, best.peak_bytes)
+        used += deep.evaluations
+        best = best if deep.order is None else deep
+    least = len(problem.before) * evaluation_cost(problem)
     for width in BEAM_WIDTHS:
-        if best.peak_bytes <= exact.bound_bytes or budget - used < len(problem.before) * evaluation_cost(
-            problem
-        ):
+        if best.peak_bytes <= exact.bound_bytes or budget - used < least:
             break
         beam = beam_order(problem, best.peak_bytes, width, budget - used)
         used += beam.evaluations
-        if beam.order is not None:
-            best = beam
+        best = best if beam.order is None else beam
     return Found(best.order, best.peak_bytes, exact.bound_bytes, used)

@@ -7,8 +7,8 @@ operator that moves no byte (a PAD by nothing, a RESHAPE of one row) becomes ano
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from tflm_mcunet import ops
@@ -17,6 +17,7 @@ from tflm_mcunet.ops import Window
 
 _ALIASES = ("RESHAPE", "SQUEEZE", "EXPAND_DIMS")
 _CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
+_JOINS = ("ADD", "SUB", "MUL", "CONCATENATION")
 _ONE_ROW = ("FULLY_CONNECTED", "SOFTMAX")
 
 
@@ -58,6 +59,7 @@ class RowGraph:
         nodes: tuple of RowNode.
         alias: mapping. Tensor -> the tensor whose bytes it names, where they differ.
         inputs, outputs: tuple of int. The graph's, through `alias`; state that is kept between inferences is both.
+        narrow: mapping. Tensor -> bytes of a row where only some columns are held.
     """
 
     graph: Graph
@@ -65,12 +67,17 @@ class RowGraph:
     alias: Mapping[int, int]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    narrow: Mapping[int, int] = field(default_factory=dict)
 
     @cached_property
     def shape(self) -> Mapping[int, tuple[int, int]]:
         """Tensor -> (rows, bytes of a row); a tensor that is no batch-1 map counts as one row."""
-        used = {t for node in self.nodes for t in (*node.inputs, *node.outputs)} | {*self.inputs, *self.outputs}
-        return {t: rows_of(self.graph, t) for t in sorted(used)}
+        used = {t for node in self.nodes for t in (*node.inputs, *node.outputs)} | {
+            *self.inputs,
+            *self.outputs,
+        }
+        full = {t: rows_of(self.graph, t) for t in sorted(used)}
+        return full | {t: (full[t][0], width) for t, width in self.narrow.items()}
 
 
 def rows_of(graph: Graph, tensor: int) -> tuple[int, int]:
@@ -121,7 +128,9 @@ def _foldable(graph: Graph, op: Op, reader: Op) -> bool:
     """Whether the padding of `op` can become part of the window of `reader`."""
     if reader.type not in _CONVOLUTIONS or op.outputs[0] != reader.inputs[0]:
         return False
-    return op.outputs[0] not in reader.inputs[1:] and graph.tensors[op.outputs[0]].shape[0] == 1
+    if any(t >= 0 and not graph.tensors[t].is_constant for t in reader.inputs[1:]):
+        return False
+    return graph.tensors[op.outputs[0]].shape[0] == 1
 
 
 def _windows(graph: Graph, op: Op) -> tuple[tuple[Window, ...], bool, str]:
@@ -129,9 +138,16 @@ def _windows(graph: Graph, op: Op) -> tuple[tuple[Window, ...], bool, str]:
     sources, results = _computed(graph, op), [t for t in op.outputs if t >= 0]
     if not sources or len(results) != 1:
         return (), False, "it has no computed operand" if not sources else "it has several outputs"
+    if len(sources) > 1 and op.type not in _JOINS:
+        return (), False, "more than its first operand is computed"
+    if any(min(p) < 0 for p in [ops.constant_ints(graph, op, 1) or [0]] if op.type.startswith("PAD")):
+        return (), False, "its padding is negative"
     shapes = [graph.tensors[t].shape for t in (*sources, *results)]
     if op.type in _ONE_ROW:
-        one = all(len(s) in (2, 4) and s[0] == 1 and rows_of(graph, t)[0] == 1 for s, t in zip(shapes, [*sources, *results]))
+        one = all(
+            len(s) in (2, 4) and s[0] == 1 and rows_of(graph, t)[0] == 1
+            for s, t in zip(shapes, [*sources, *results])
+        )
         return ((Window(),), False, "") if one else ((), False, "it reads the whole map")
     if any(len(s) != 4 or s[0] != 1 for s in shapes) and op.type != "MEAN":
         return (), False, f"its tensors {shapes} are no batch-1 maps"
@@ -189,7 +205,12 @@ def row_graph(graph: Graph) -> RowGraph:
             continue
         pads = _pads(graph, op)
         users = readers.get(op.outputs[0], []) if op.outputs else []
-        if pads and users and op.outputs[0] not in outputs and all(_foldable(graph, op, graph.ops[i]) for i in users):
+        if (
+            pads
+            and users
+            and op.outputs[0] not in outputs
+            and all(_foldable(graph, op, graph.ops[i]) for i in users)
+        ):
             folded[op.outputs[0]] = (canonical(op.inputs[0]), pads)
             vanished.append(index)
             continue
@@ -205,13 +226,21 @@ def row_graph(graph: Graph) -> RowGraph:
     )
 
 
-def _node(graph: Graph, index: int, op: Op, canonical, folded) -> RowNode:
+def _node(
+    graph: Graph,
+    index: int,
+    op: Op,
+    canonical: Callable[[int], int],
+    folded: Mapping[int, tuple[int, list[int]]],
+) -> RowNode:
     windows, accumulate, reason = _windows(graph, op)
     sources = tuple(_computed(graph, op))
     streams = not reason and (op.type in ops.OPS)
     if streams and sources[0] in folded:
         source, pads = folded[sources[0]]
-        windows = (replace(windows[0], pad_top=windows[0].pad_top + pads[0], pad_left=windows[0].pad_left + pads[2]),)
+        windows = (
+            replace(windows[0], pad_top=windows[0].pad_top + pads[0], pad_left=windows[0].pad_left + pads[2]),
+        )
         real: tuple[int, ...] = (source,)
     else:
         real = tuple(dict.fromkeys(canonical(t) for t in sources))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from tflm_mcunet.graph import Graph
-from tflm_mcunet.schedule.stream import StreamPlan
+from tflm_mcunet.schedule.stream import PatchPlan, StreamPlan
 
 #: Offsets of buffers are multiples of this, as in TFLite Micro (`MicroArenaBufferAlignment`).
 ALIGNMENT = 16
@@ -49,14 +49,14 @@ class Stage:
         kind: str. "layer", "stream" or "patch".
         ops: tuple of int. Operator indices of the Schedule's graph, in order.
         peak_bytes: int. Arena bytes in use while the stage runs.
-        plan: StreamPlan or None. How a "stream" or "patch" stage executes.
+        plan: StreamPlan, PatchPlan or None. How a "stream" or "patch" stage executes.
         macs: int. Multiply-accumulates of the stage, recomputed ones included.
     """
 
     kind: str
     ops: tuple[int, ...]
     peak_bytes: int
-    plan: StreamPlan | None = None
+    plan: StreamPlan | PatchPlan | None = None
     macs: int = 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from tflm_mcunet.schedule.order_search import Segment
+from tflm_mcunet.schedule.order_search import Segment, bits
 from tflm_mcunet.schedule.peak import PeakModel
 
 #: Up to this many operators the floor of a segment counts everything that spans an operator in every order
@@ -120,10 +120,10 @@ def _needs(problem: Segment, spans: Sequence[tuple[int, int, int, bool]], base_b
     if exact:
         for j, mask in enumerate(problem.before):
             ancestors[j] = mask
-            for i in _bits(mask):
+            for i in bits(mask):
                 ancestors[j] |= ancestors[i]
         for j in range(count):
-            for i in _bits(ancestors[j]):
+            for i in bits(ancestors[j]):
                 descendants[i] |= 1 << j
     needs = [base_bytes + made for made in problem.made]
     for producer, readers, size, survives in spans:
@@ -133,22 +133,13 @@ def _needs(problem: Segment, spans: Sequence[tuple[int, int, int, bool]], base_b
             if survives:
                 after = full
             else:
-                for r in _bits(readers):
+                for r in bits(readers):
                     after |= ancestors[r]
             after &= full if producer < 0 else descendants[producer]
-        for j in _bits(after):
+        for j in bits(after):
             needs[j] += size
     for j in range(count):
         needs[j] -= problem.shares[j]
         for masks, outputs, size in problem.shares_after[j]:
             needs[j] -= min(sum(not m & descendants[j] for m in masks), outputs) * size
     return needs
-
-
-def _bits(mask: int) -> list[int]:
-    result = []
-    while mask:
-        low = mask & -mask
-        result.append(low.bit_length() - 1)
-        mask ^= low
-    return result

@@ -21,11 +21,14 @@ from tflm_mcunet.schedule.rows import RowGraph, row_graph
 from tflm_mcunet.schedule.schedule import ALIGNMENT, Buffer, Schedule, Stage, aligned
 from tflm_mcunet.schedule.stages_build import Placement, covered_ops, stream_plan
 from tflm_mcunet.schedule.stages_maps import gaps, map_orders, place_maps
-from tflm_mcunet.schedule.stages_place import PositionSearch, place_stage
+from tflm_mcunet.schedule.stages_place import Hints, PositionSearch, place_stage, squeeze
 from tflm_mcunet.schedule.stages_work import StageWork, shortcuts, size_of, stage_work
 from tflm_mcunet.schedule.stream_pack import Block, Effort, Packer
 
 KINDS = ("layer", "stream", "patch")
+
+#: Numbers of strips that are tried.
+STRIPS = (2, 3, 4, 5, 6, 8)
 
 
 @dataclass
@@ -39,10 +42,33 @@ class _Candidate:
     cost: int | None = None
     best: StageWork | None = None
     level: int = -1
+    macs: int = 0
+    strips: int = 0
 
     @property
     def known(self) -> int:
         return self.bound if self.cost is None else self.cost
+
+
+@dataclass(frozen=True)
+class _Label:
+    """The best known way to a cut, for some number of recomputed MACs."""
+
+    peak: int
+    extra: int
+    stages: int
+    candidate: _Candidate | None
+    before: _Label | None
+
+
+def _keep(labels: list[_Label], new: _Label) -> None:
+    """Add a label unless one is at least as good in everything; drop those that it beats."""
+    if any(o.peak <= new.peak and o.extra <= new.extra and o.stages <= new.stages for o in labels):
+        return
+    labels[:] = [
+        o for o in labels if not (new.peak <= o.peak and new.extra <= o.extra and new.stages <= o.stages)
+    ]
+    labels.append(new)
 
 
 @dataclass
@@ -56,7 +82,9 @@ class Planner:
     map_alignment: int
     effort: Effort
     ceiling: int = 1 << 60
+    hints: Hints = field(default_factory=dict)
     memo: dict[tuple[int, int], list[_Candidate]] = field(default_factory=dict)
+    patch_memo: dict[tuple[int, int], list[_Candidate]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.live = live_sets(self.rows)
@@ -85,6 +113,8 @@ class Planner:
                 works = self.streams(first, last)
                 if works:
                     found.append(_Candidate(first, last, works, min(w.live_bytes for w in works)))
+            for c in found:
+                c.macs = sum(n.macs for n in self.rows.nodes[first:last])
             self.memo[key] = found
         return self.memo[key]
 
@@ -96,7 +126,8 @@ class Planner:
         held = shortcuts(nodes) if any(len(n.inputs) > 1 for n in nodes) else ()
         variants = [(), held] if held else [()]
         return [
-            stage_work(self.rows, first, last, "stream", self.live, fed, v, self.row_alignment) for v in variants
+            stage_work(self.rows, first, last, "stream", self.live, fed, v, self.row_alignment)
+            for v in variants
         ]
 
     def local(self, work: StageWork, goal: int = 0) -> int:
@@ -112,52 +143,57 @@ class Planner:
         base = max((at[t] + size_of(self.rows, t) for t in work.maps), default=0)
         if work.kind == "layer":
             return base
-        keys, blocks = work.keyed_blocks
-        offsets = [-1] * len(keys)
-        loose = []
-        for i, (tensor, y) in enumerate(keys):
-            if tensor in at:
-                offsets[i] = at[tensor] + y * self.rows.shape[tensor][1]
-            else:
-                loose.append(i)
-        blocks = (*blocks, *(Block(size_of(self.rows, t), -1, work.end) for t in work.through))
-        offsets += [at[t] for t in work.through]
-        packer = Packer(blocks, loose, self.row_alignment)
-        _, top = packer.best(offsets, max(goal, base))
-        return max(base, top)
+        if work.passes:
+            return max(self.packed(p, at, goal) for p in work.passes)
+        return place_rows(work, at, max(goal, base), 0, Effort(1 << 60)).end
 
     def refine(self, candidate: _Candidate, level: int) -> None:
         """Pack a candidate more carefully than before: once, then with its maps wherever they suit it."""
+        if candidate.strips and not candidate.works:
+            candidate.works = [strips(w, candidate.strips) for w in self.streams(candidate.first, candidate.last)]
+            candidate.bound = min(w.live_bytes for w in candidate.works)
         for work in candidate.works:
             top = self.local(work, candidate.bound)
             if candidate.cost is None or top < candidate.cost:
                 candidate.cost, candidate.best = top, work
-        if level > 0:
+        if level > 0 and not candidate.strips:
             for work in sorted(candidate.works, key=lambda w: w.live_bytes):
-                self._squeeze(candidate, work)
+                found = squeeze(work, candidate.known, self.map_alignment, self.effort)
+                if found is not None:
+                    candidate.cost, candidate.best = found[0], work
+                    self.hints[id(work)] = found[1]
         candidate.level = level
 
-    def _squeeze(self, candidate: _Candidate, work: StageWork) -> None:
-        """Search positions at a few peaks between the bound and what is known."""
-        assert candidate.cost is not None
-        floor = -(-work.live_bytes // self.row_alignment) * self.row_alignment
-        for step in range(4):
-            peak = floor + (candidate.cost - floor) * step // 4 // self.map_alignment * self.map_alignment
-            if peak >= candidate.cost:
-                return
-            if PositionSearch([work], peak, self.map_alignment, self.effort).run() is not None:
-                candidate.cost, candidate.best = peak, work
-                return
+    def patches(self, first: int, last: int) -> list[_Candidate]:
+        """Nodes [first, last) in strips; memoised. Their bound: what a stream holds inside, divided by the strips."""
+        key = (first, last)
+        if key in self.patch_memo:
+            return self.patch_memo[key]
+        found: list[_Candidate] = []
+        stream = next((c for c in self.candidates(first, last) if c.works[0].kind == "stream"), None)
+        maps = self._maps_bytes(last) + (self._maps_bytes(first) if first or self.fed < 0 else 0)
+        if stream is not None and stream.works[0].ins != stream.works[0].outs and can_strip(stream.works[0]):
+            work = stream.works[0]
+            width = self.rows.graph.tensors[work.outs[0]].shape[2]
+            for count in STRIPS:
+                bound = maps + max(0, stream.bound - maps) // count
+                if count <= width and bound < self.ceiling:
+                    macs = strip_macs(work, count)
+                    found.append(_Candidate(first, last, [], bound, macs=macs, strips=count))
+        self.patch_memo[key] = found
+        return found
 
-    def path(self) -> tuple[int, list[_Candidate]]:
-        """The path of least known peak, then fewest stages."""
+    def path(self, spare: int = 0) -> tuple[int, list[_Candidate]]:
+        """The path of least known peak, then fewest MACs, then fewest stages, with at most `spare` recomputed MACs."""
         count = len(self.rows.nodes)
-        best: list[tuple[int, int, _Candidate | None] | None] = [None] * (count + 1)
-        best[0] = (0, 0, None)
+        best: list[list[_Label]] = [[] for _ in range(count + 1)]
+        best[0] = [_Label(0, 0, 0, None, None)]
         cuts = set(self.cuts)
+        base = [0]
+        for node in self.rows.nodes:
+            base.append(base[-1] + node.macs)
         for first in range(count):
-            here = best[first]
-            if here is None:
+            if not best[first]:
                 continue
             for last in range(first + 1, count + 1):
                 single = last == first + 1
@@ -166,34 +202,35 @@ class Planner:
                 if not single and (last not in cuts or self._maps_bytes(last) > self.ceiling):
                     continue
                 options = self.candidates(first, last)
-                for c in options:
-                    value = (max(here[0], c.known), here[1] + 1, c)
-                    old = best[last]
-                    if old is None or value[:2] < old[:2]:
-                        best[last] = value
+                more = self.patches(first, last) if spare and options and first in cuts and last in cuts else []
+                for c in (*options, *more):
+                    extra = c.macs - (base[last] - base[first])
+                    for here in best[first]:
+                        if here.extra + extra <= spare:
+                            peak = max(here.peak, c.known)
+                            _keep(best[last], _Label(peak, here.extra + extra, here.stages + 1, c, here))
                 # Rows inside a stage only get more as it grows; the map that it writes may get smaller.
-                if not single and options and min(c.bound for c in options) - self._maps_bytes(last) > self.ceiling:
+                least = min((c.bound for c in (*options, *more)), default=0)
+                if not single and options and least - self._maps_bytes(last) > self.ceiling:
                     break
-        end = best[count]
-        assert end is not None
+        end = min(best[count], key=lambda n: (n.peak, n.extra, n.stages))
         found: list[_Candidate] = []
-        at = count
-        while at:
-            entry = best[at]
-            assert entry is not None and entry[2] is not None
-            found.append(entry[2])
-            at = entry[2].first
-        return end[0], found[::-1]
+        label: _Label | None = end
+        while label is not None and label.candidate is not None:
+            found.append(label.candidate)
+            label = label.before
+        return end.peak, found[::-1]
 
     def _maps_bytes(self, cut: int) -> int:
         """Bytes of the maps that lie across a cut."""
         return sum(size_of(self.rows, t) for t in self.live[cut])
 
-    def best_path(self) -> list[_Candidate]:
-        """Refine the most promising path until all of it is packed."""
-        self._first_ceiling()
+    def best_path(self, spare: int = 0) -> list[_Candidate]:
+        """Refine the most promising path, with at most `spare` recomputed MACs, until all of it is packed."""
+        if self.ceiling == 1 << 60:
+            self._first_ceiling()
         while True:
-            peak, found = self.path()
+            peak, found = self.path(spare)
             todo = [c for c in found if c.level < 0]
             if todo:
                 for c in todo:
@@ -267,13 +304,20 @@ def plan_stages(
         UsageError: an argument is outside its values.
     """
     unknown = [k for k in kinds if k not in KINDS]
-    if unknown or input not in ("resident", "rows") or prefer not in ("sram", "speed") or max_mac_overhead < 1:
+    if (
+        unknown
+        or input not in ("resident", "rows")
+        or prefer not in ("sram", "speed")
+        or max_mac_overhead < 1
+    ):
         raise UsageError(
             f"Expected kinds out of {KINDS}, input 'resident' or 'rows', prefer 'sram' or 'speed' and "
             f"max_mac_overhead of at least 1, got {tuple(kinds)}, {input!r}, {prefer!r}, {max_mac_overhead}"
         )
     if row_alignment < 1 or map_alignment % row_alignment:
-        raise UsageError(f"Expected map_alignment to be a multiple of row_alignment, got {map_alignment}, {row_alignment}")
+        raise UsageError(
+            f"Expected map_alignment to be a multiple of row_alignment, got {map_alignment}, {row_alignment}"
+        )
     rows = row_graph(graph)
     notes = [f"{graph.describe(n.op)} runs as a layer: {n.reason}" for n in rows.nodes if not n.streams]
     fed = -1
@@ -309,7 +353,13 @@ def _fed_tensor(rows: RowGraph, kinds: Sequence[str]) -> tuple[int, str]:
 
 
 def _scheduled(
-    rows: RowGraph, kinds: Sequence[str], fed: int, row_alignment: int, map_alignment: int, notes: Sequence[str], effort: int
+    rows: RowGraph,
+    kinds: Sequence[str],
+    fed: int,
+    row_alignment: int,
+    map_alignment: int,
+    notes: Sequence[str],
+    effort: int,
 ) -> Schedule:
     """The best partition of the given kinds, placed."""
     if not rows.nodes:
@@ -317,26 +367,35 @@ def _scheduled(
     planner = Planner(rows, tuple(kinds), fed, row_alignment, map_alignment, Effort(effort // 2))
     path = planner.best_path()
     works = [c.best for c in path if c.best is not None]
-    life, pairs = gaps(works)
+    life, _ = gaps(works)
     sizes = {t: size_of(rows, t) for t in life}
-    at, placements = _placed(works, max(c.known for c in path), sizes, map_alignment, Effort(effort // 2))
+    at, placements = _placed(
+        works, max(c.known for c in path), sizes, map_alignment, Effort(effort // 2), planner.hints
+    )
     stages, end = [], 0
     for work, placement in zip(works, placements):
         maps_end = max((at[t] + sizes[t] for t in work.maps), default=0)
-        stage_end = max(maps_end, placement[0] if placement else 0)
+        stage_end = max(maps_end, placement.end if placement else 0)
         macs = sum(n.macs for n in work.nodes)
         plan = stream_plan(work, at, placement) if placement else None
         stages.append(Stage(work.kind, covered_ops(rows, work.first, work.last), stage_end, plan, macs))
         end = max(end, stage_end)
     buffers = [Buffer(t, sizes[t], *life[t], at[t]) for t in sorted(life)]
     names = {t for t in rows.graph.outputs if t in rows.alias}
-    buffers += [Buffer(t, sizes[rows.alias[t]], *life[rows.alias[t]], at[rows.alias[t]]) for t in sorted(names)]
+    buffers += [
+        Buffer(t, sizes[rows.alias[t]], *life[rows.alias[t]], at[rows.alias[t]]) for t in sorted(names)
+    ]
     bound = max(c.bound for c in path)
     return Schedule(rows.graph, tuple(stages), tuple(buffers), aligned(end), bound, tuple(notes))
 
 
 def _placed(
-    works: Sequence[StageWork], goal: int, sizes: dict[int, int], alignment: int, effort: Effort
+    works: Sequence[StageWork],
+    goal: int,
+    sizes: dict[int, int],
+    alignment: int,
+    effort: Effort,
+    hints: Hints,
 ) -> tuple[dict[int, int], list[Placement | None]]:
     """Positions under the lowest peak that the search finds, from `goal` up; never fails."""
     life, pairs = gaps(works)
@@ -348,7 +407,7 @@ def _placed(
         for work in works:
             placement = place_stage(work, {t: at[t] for t in work.maps}, max(top, goal), effort)
             placements.append(placement)
-            top = max(top, placement[0] if placement else 0)
+            top = max(top, placement.end if placement else 0)
         if greedy is None or top < greedy[0]:
             greedy = (top, at, placements)
         if top <= goal:
@@ -359,7 +418,7 @@ def _placed(
     for _ in range(4):
         if peak >= ceiling:
             break
-        found = PositionSearch(works, peak, alignment, effort).run()
+        found = PositionSearch(works, peak, alignment, effort, hints).run()
         if found is not None:
             return found
         peak += max(alignment, (ceiling - peak) // 3 // alignment * alignment)

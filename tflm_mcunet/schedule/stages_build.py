@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from tflm_mcunet.schedule.rows import RowGraph
 from tflm_mcunet.schedule.stages_maps import overlay
 from tflm_mcunet.schedule.stages_work import Key, StageWork
-from tflm_mcunet.schedule.stream import RowOperator, RowStorage, StreamPlan
+from tflm_mcunet.schedule.stream import RowOperator, RowStorage, StreamPlan, PatchPlan
 from tflm_mcunet.schedule.stream_check import collisions
 from tflm_mcunet.schedule.stream_pack import Block, Effort, Packer
-from tflm_mcunet.schedule.stream_rings import Ring, ring_blocks, rings
+from tflm_mcunet.schedule.stream_rings import ring_blocks, rings
 
-Placement = tuple[int, dict[Key, int], dict[int, RowStorage]]
+@dataclass(frozen=True)
+class Placement:
+    """A placed stage.
+
+    Args:
+        end: int. One past its highest byte.
+        where: mapping. The offset of each row and of each sum.
+        storages: mapping. Tensor -> RowStorage.
+        passes: tuple of Placement. Of a "patch" stage, which has nothing else.
+    """
+
+    end: int
+    where: Mapping[Key, int] = field(default_factory=dict)
+    storages: Mapping[int, RowStorage] = field(default_factory=dict)
+    passes: tuple[Placement, ...] = ()
 
 
 def place_rings(work: StageWork, at: Mapping[int, int], goal: int, repairs: int, effort: Effort) -> Placement:
@@ -35,22 +50,29 @@ def place_rings(work: StageWork, at: Mapping[int, int], goal: int, repairs: int,
         offsets.append(at[tensor])
     placed, top = Packer(packed, range(count), work.alignment).best(offsets, goal, repairs, effort)
     storages: dict[int, RowStorage] = {}
-    for n, ring in enumerate(found):
+    held = _held(work)
+    for ring in found:
         base = placed[loose_rings.index(ring)] if not ring.whole else at[next(iter(ring.members))]
         for tensor, (step, phase) in ring.members.items():
             height, width = shape[tensor]
             storages[tensor] = RowStorage(
-                tensor, height, width, base, ring.pitch, ring.slots, step, phase, (), _role(work, tensor)
+                tensor, height, width, base, ring.pitch, ring.slots, step, phase, (), _role(work, tensor), *held(tensor)
             )
-    where = {
-        (t, y): storages[t].row_offset(y) for t in work.order.birth for y in range(shape[t][0])
-    }
+    where = {(t, y): storages[t].row_offset(y) for t in work.order.birth for y in range(shape[t][0])}
     for n, i in enumerate(sums):
         where[keys[i]] = placed[len(loose_rings) + n]
-    return max(top, _maps_end(work, at)), where, storages
+    return Placement(max(top, _maps_end(work, at)), where, storages)
 
 
-def place_rows(work: StageWork, at: Mapping[int, int], goal: int, repairs: int, effort: Effort) -> Placement:
+def place_rows(
+    work: StageWork,
+    at: Mapping[int, int],
+    goal: int,
+    repairs: int,
+    effort: Effort,
+    every_start: bool = False,
+    starts: int = 99,
+) -> Placement:
     """Place a stage's rows one by one around its maps: (end, offset of each row, storage of each tensor)."""
     keys, blocks = work.keyed_blocks
     shape = work.rows.shape
@@ -63,17 +85,19 @@ def place_rows(work: StageWork, at: Mapping[int, int], goal: int, repairs: int, 
     blocks = (*blocks, *(Block(shape[t][0] * shape[t][1], -1, work.end) for t in work.through))
     offsets += [at[t] for t in work.through]
     end = _maps_end(work, at)
-    placed, top = Packer(blocks, loose, work.alignment).best(offsets, max(goal, end), repairs, effort)
+    placed, top = Packer(blocks, loose, work.alignment).best(
+        offsets, max(goal, end), repairs, effort, every_start, starts
+    )
     where = dict(zip(keys, placed))
-    storages = {}
+    storages, held = {}, _held(work)
     for tensor in work.order.birth:
         height, width = shape[tensor]
         rows = tuple(where[tensor, y] for y in range(height))
         dense = tensor in at or height == 1
         storages[tensor] = RowStorage(
-            tensor, height, width, rows[0], width, height, 1, 0, () if dense else rows, _role(work, tensor)
+            tensor, height, width, rows[0], width, height, 1, 0, () if dense else rows, _role(work, tensor), *held(tensor)
         )
-    return max(end, top), where, storages
+    return Placement(max(end, top), where, storages)
 
 
 def _role(work: StageWork, tensor: int) -> str:
@@ -84,33 +108,50 @@ def _role(work: StageWork, tensor: int) -> str:
     return "input" if tensor in work.ins else "inner"
 
 
+def _held(work: StageWork) -> Callable[[int], tuple[int, int]]:
+    """The columns of each tensor that a pass holds; (0, 0) for all."""
+    return lambda tensor: work.columns.get(tensor, (0, 0))
+
+
 def _maps_end(work: StageWork, at: Mapping[int, int]) -> int:
     shape = work.rows.shape
     return max((at[t] + shape[t][0] * shape[t][1] for t in work.maps), default=0)
 
 
+def stage_plan(work: StageWork, at: Mapping[int, int], placement: Placement, macs: int) -> StreamPlan | PatchPlan:
+    """The plan of a placed stage of kind "stream" or "patch"."""
+    if not work.passes:
+        return stream_plan(work, at, placement)
+    passes = tuple(stream_plan(w, at, p) for w, p in zip(work.passes, placement.passes))
+    return PatchPlan(passes, macs, macs / max(sum(n.macs for n in work.nodes), 1))
+
+
 def stream_plan(work: StageWork, at: Mapping[int, int], placement: Placement) -> StreamPlan:
     """The plan of a placed stage. Raises AssertionError if two rows that live together share a byte."""
-    _, where, storages = placement
+    where, storages = placement.where, placement.storages
     keys, blocks = work.keyed_blocks
     extra = [Block(work.rows.shape[t][0] * work.rows.shape[t][1], -1, work.end) for t in work.through]
     wrong = collisions((*blocks, *extra), [*(where[k] for k in keys), *(at[t] for t in work.through)])
     if wrong:
         a, b = wrong[0]
-        raise AssertionError(f"rows {[keys[i] if i < len(keys) else 'map' for i in (a, b)]} share bytes while both live")
+        raise AssertionError(
+            f"rows {[keys[i] if i < len(keys) else 'map' for i in (a, b)]} share bytes while both live"
+        )
     holds = dict(work.holds)
     operators = []
     for i, node in enumerate(work.nodes):
         output = storages[node.outputs[0]]
         in_place = []
-        for p in node.in_place:
+        for p in work.in_place(node):
             operand, window = storages[node.inputs[p]], node.windows[p]
             starts = [(window.first_row(y), output.row_offset(y)) for y in range(output.height)]
             if any(0 <= row < operand.height and operand.row_offset(row) == at for row, at in starts):
                 in_place.append(p)
         sums = where.get((-1 - i, 0), -1)
         operators.append(
-            RowOperator(node.op, node.inputs, node.windows, node.outputs[0], sums, tuple(in_place), holds.get(i, -1))
+            RowOperator(
+                node.op, node.inputs, node.windows, node.outputs[0], sums, tuple(in_place), holds.get(i, -1)
+            )
         )
     slack = 0
     for a in work.ins:

@@ -33,10 +33,14 @@ def overlay(work: StageWork, a: int, b: int) -> Gap:
     rows, order = work.rows, work.order
     (height_a, width_a), (height_b, width_b) = rows.shape[a], rows.shape[b]
     apart = Gap(-height_b * width_b, height_a * width_a)
+    if work.kind == "patch":
+        return apart  # the last pass still reads what the first has to leave alone
     if work.kind == "layer":
         node = work.nodes[0]
         facts = ops.OPS.get(rows.graph.ops[node.op].type)
-        same = rows.graph.tensors[a].dtype == rows.graph.tensors[b].dtype and size_of(rows, a) == size_of(rows, b)
+        same = rows.graph.tensors[a].dtype == rows.graph.tensors[b].dtype and size_of(rows, a) == size_of(
+            rows, b
+        )
         positions = [rows.graph.ops[node.op].inputs[p] for p in facts.in_place] if facts else []
         reads = [rows.alias.get(t, t) for t in positions if t >= 0]
         return Gap(apart.low, apart.high, same and a in reads and node.outputs == (b,))
@@ -71,11 +75,13 @@ def gaps(works: Sequence[StageWork]) -> tuple[dict[int, tuple[int, int]], dict[t
     rows = works[0].rows
     for a, (a_first, a_last) in life.items():
         for b, (b_first, b_last) in life.items():
-            if a == b or b_first < a_first or b_first > a_last or (b_first == a_first and b < a):
+            if a == b or (a, b) in pairs or b_first > a_last or a_first > b_last:
                 continue
             meets = works[a_last]
             if a_last == b_first and a in meets.ins and b in meets.outs:
                 gap = overlay(meets, a, b)
+            elif b_last == a_first and b in works[b_last].ins and a in works[b_last].outs:
+                continue  # comes the other way round
             else:
                 gap = Gap(-size_of(rows, b), size_of(rows, a))
             pairs[a, b] = gap
@@ -98,7 +104,9 @@ def place_maps(
             if gap.exact:
                 candidates.add(base)
         at[t] = min(
-            c for c in candidates if c >= 0 and c % alignment == 0 and all(gap.allows(c - at[o]) for o, gap in rivals)
+            c
+            for c in candidates
+            if c >= 0 and c % alignment == 0 and all(gap.allows(c - at[o]) for o, gap in rivals)
         )
     return at
 

@@ -15,14 +15,65 @@ def place_stage(work: StageWork, at: Mapping[int, int], goal: int, effort: Effor
     """Rings where they end at or below `goal`, else row by row; None for a layer, which holds nothing but maps."""
     if work.kind == "layer":
         return None
+    if work.passes:
+        parts = [place_stage(p, at, goal, effort) for p in work.passes]
+        known = [p for p in parts if p is not None]
+        return Placement(max(p.end for p in known), passes=tuple(known))
     best = place_rings(work, at, goal, 4, effort)
     for repairs in (0, 12):
-        if best[0] <= goal or (repairs and effort.left < 0):
+        if best.end <= goal or (repairs and effort.left < 0):
             break
         in_rows = place_rows(work, at, goal, repairs, effort)
-        if in_rows[0] < best[0]:
+        if in_rows.end < best.end:
             best = in_rows
     return best
+
+
+@dataclass(frozen=True)
+class Hint:
+    """A placement of one stage that took effort to find, and where its maps lay."""
+
+    at: Mapping[int, int]
+    placement: Placement
+
+
+#: Stage -> what is known of it. Stages are compared by identity.
+Hints = dict[int, Hint]
+
+
+def squeeze(work: StageWork, known: int, alignment: int, effort: Effort) -> tuple[int, Hint] | None:
+    """Look for a placement of a stage alone below `known` bytes: maps in many positions, the best repaired."""
+    floor = -(-work.live_bytes // work.alignment) * work.alignment
+    if floor >= known:
+        return None
+    found: list[tuple[int, int, dict[int, int], Placement]] = []
+    share = Effort(effort.left // 3)
+    for peak in dict.fromkeys((floor, floor + (known - floor) // 2 // alignment * alignment)):
+        search = PositionSearch([work], peak, alignment, share)
+        for at in search.positions(0):
+            if share.left < 0:
+                break
+            placement = place_rows(work, at, floor, 0, share, starts=3)
+            found.append((placement.end, len(found), at, placement))
+            if placement.end <= floor:
+                break
+    effort.left -= effort.left // 3 - max(share.left, 0)
+    if not found:
+        return None
+    found.sort(key=lambda f: f[:2])
+    # Positions of the inputs matter most: repair the best placement for each of them.
+    leaders = {tuple(at[t] for t in work.ins): (top, number, at) for top, number, at, _ in reversed(found)}
+    for top, number, at in sorted(leaders.values(), key=lambda f: f[:2])[:4]:
+        if found[0][0] <= floor or effort.left < 0:
+            break
+        share = Effort(effort.left // 3)
+        effort.left -= share.left
+        placement = place_rows(work, at, floor, 40, share, every_start=True)
+        effort.left += max(share.left, 0)
+        if placement.end < top:
+            found.append((placement.end, number, at, placement))
+    top, _, at, placement = min(found, key=lambda f: f[:2])
+    return (top, Hint(at, placement)) if top < known else None
 
 
 @dataclass
@@ -34,12 +85,14 @@ class PositionSearch:
         peak: int. No byte at or above it.
         alignment: int. Of maps.
         effort: Effort. Blocks that may be placed before giving up.
+        hints: mapping. Placements that are known already.
     """
 
     works: Sequence[StageWork]
     peak: int
     alignment: int
     effort: Effort
+    hints: Hints = field(default_factory=dict)
     tried: dict[tuple[int, tuple[int, ...]], Placement | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -56,21 +109,30 @@ class PositionSearch:
         if i == len(self.works):
             return at, []
         work = self.works[i]
-        new = [t for t in (*work.ins, *work.through, *work.outs) if t not in at]
-        for here in self._positions(i, list(dict.fromkeys(new)), at):
+        for here in self.positions(i, at):
             key = (i, tuple(here[t] for t in work.maps))
             if key not in self.tried:
                 if self.effort.left < 0:
                     return None
                 self.effort.left -= len(work.order.birth)
-                self.tried[key] = place_stage(work, {t: here[t] for t in work.maps}, self.peak, self.effort)
+                mine, hint = {t: here[t] for t in work.maps}, self.hints.get(id(work))
+                known = hint is not None and hint.at == mine
+                self.tried[key] = (
+                    hint.placement if hint and known else place_stage(work, mine, self.peak, self.effort)
+                )
             placement = self.tried[key]
-            if placement is not None and placement[0] > self.peak:
+            if placement is not None and placement.end > self.peak:
                 continue
             rest = self._from(i + 1, here)
             if rest is not None:
                 return rest[0], [placement, *rest[1]]
         return None
+
+    def positions(self, i: int, at: dict[int, int] | None = None) -> Iterator[dict[int, int]]:
+        """Positions for the maps of stage `i` that have none in `at`."""
+        work, at = self.works[i], at or {}
+        new = [t for t in (*work.ins, *work.through, *work.outs) if t not in at]
+        yield from self._positions(i, list(dict.fromkeys(new)), at)
 
     def _positions(self, i: int, new: list[int], at: dict[int, int]) -> Iterator[dict[int, int]]:
         if not new:
@@ -86,7 +148,9 @@ class PositionSearch:
         """Places for a map: over its input in place, where the next stage would like it, at either end, as far up its
         input as the order allows, after a few rows of the stage (where the first output row appears by itself)."""
         work, top = self.works[i], self.peak - self.sizes[tensor]
-        found = [base for base, gap in rivals if gap.exact]
+        near = [self.hints.get(id(w)) for w in self.works[i : i + 2]]
+        found = [hint.at[tensor] for hint in near if hint is not None and tensor in hint.at]
+        found += [base for base, gap in rivals if gap.exact]
         found += [0, top] if tensor in work.outs else [top, 0]
         after = self.works[i + 1] if i + 1 < len(self.works) else None
         if after is not None and tensor in after.ins:

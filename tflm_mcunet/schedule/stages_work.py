@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -23,14 +23,16 @@ class StageWork:
     Args:
         rows: RowGraph.
         first, last: int. The nodes [first, last).
-        kind: str. "stream" or "layer" (one node).
+        kind: str. "stream", "layer" (one node) or "patch" (in passes).
         ins: tuple of int. Whole maps that the stage reads.
         outs: tuple of int. Whole maps that it writes.
         through: tuple of int. Whole maps that only lie there.
         fed: int. The tensor whose rows the caller feeds, or -1.
         order: RowOrder.
         holds: tuple of (int, int). (position of a node, tensor that it waits for).
-        alignment: int. Of the rows held inside the stage.
+        alignment: int. Of the rows held inside the stage; 4 at least where it holds int32 sums.
+        columns: mapping. In a pass of a "patch" stage: tensor -> (first, count) of the columns held or written.
+        passes: tuple of StageWork. Of a "patch" stage.
     """
 
     rows: RowGraph
@@ -44,6 +46,8 @@ class StageWork:
     order: RowOrder
     holds: tuple[tuple[int, int], ...]
     alignment: int
+    columns: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    passes: tuple[StageWork, ...] = ()
 
     @property
     def nodes(self) -> tuple[RowNode, ...]:
@@ -61,7 +65,9 @@ class StageWork:
     @cached_property
     def keyed_blocks(self) -> tuple[tuple[Key, ...], tuple[Block, ...]]:
         """Every row (and every accumulator) of the stage with its bytes and its life."""
-        maps, keys, raw = set(self.maps), [], []
+        maps = set(self.maps)
+        keys: list[Key] = []
+        raw: list[tuple[int, int, int]] = []
         index: dict[Key, int] = {}
         for tensor, births in self.order.birth.items():
             size = self.rows.shape[tensor][1]
@@ -77,7 +83,7 @@ class StageWork:
             if position == FEED:
                 continue
             node = self.nodes[position]
-            for p in node.in_place:
+            for p in self.in_place(node):
                 row = node.windows[p].first_row(y)
                 operand = index.get((node.inputs[p], row))
                 if operand is not None and raw[operand][2] == step:
@@ -95,13 +101,33 @@ class StageWork:
         """Bytes of the int32 sums behind the one row of `tensor`."""
         return 4 * self.rows.graph.tensors[tensor].elements
 
+    def in_place(self, node: RowNode) -> tuple[int, ...]:
+        """Operands that the node may write over: in a pass, no map, and only where both rows begin at one column."""
+        if not self.columns:
+            return node.in_place
+        if node.outputs[0] in self.maps:
+            return ()
+        first = self.columns[node.outputs[0]]
+        depthwise = self.rows.graph.ops[node.op].type == "DEPTHWISE_CONV_2D"
+        return tuple(
+            p
+            for p in node.in_place
+            if node.inputs[p] not in self.maps
+            and (self.columns[node.inputs[p]] == first or depthwise)
+            and self.rows.shape[node.inputs[p]][1] >= self.rows.shape[node.outputs[0]][1]
+        )
+
     @cached_property
     def live_bytes(self) -> int:
         """The most bytes in use at any step: no placement of this order is smaller."""
+        if self.passes:
+            return max(p.live_bytes for p in self.passes)
         end, order, shape, maps = self.end, self.order, self.rows.shape, set(self.maps)
         change = np.zeros(end + 3, np.int64)
         saved = np.zeros(end + 2, np.int64)
-        times = {t: (np.array(b, np.int64), np.array(order.death[t], np.int64)) for t, b in order.birth.items()}
+        times = {
+            t: (np.array(b, np.int64), np.array(order.death[t], np.int64)) for t, b in order.birth.items()
+        }
 
         def padded(tensor: int) -> int:
             size = shape[tensor][1]
@@ -119,12 +145,12 @@ class StageWork:
             saved[born] = padded(output)
         if self.kind == "stream":
             for node in self.nodes:
-                born = times[node.outputs[0]][0]
-                for p in node.in_place:
+                written = times[node.outputs[0]][0]
+                for p in self.in_place(node):
                     deaths, window = times[node.inputs[p]][1], node.windows[p]
-                    over = np.arange(len(born)) * window.stride_h - window.pad_top
+                    over = np.arange(len(written)) * window.stride_h - window.pad_top
                     inside = (over >= 0) & (over < len(deaths))
-                    dying = born[inside][deaths[over[inside]] == born[inside]]
+                    dying = written[inside][deaths[over[inside]] == written[inside]]
                     saved[dying] = padded(node.outputs[0])
         live = np.cumsum(change)[: end + 1] - saved[: end + 1]
         return int(live.max()) + sum(size_of(self.rows, t) for t in self.through)
@@ -165,15 +191,16 @@ def shortcuts(nodes: Sequence[RowNode]) -> tuple[tuple[int, int], ...]:
         depth = {t: _chain(nodes, made, t) for t in inner}
         short, long = sorted(inner, key=lambda t: depth[t])
         maker = made[short]
-        if depth[short] < depth[long] and len(readers[short]) == 1 and depth[short] == 1:
-            if len(readers.get(nodes[maker].inputs[0], ())) > 1:
-                held.append((maker, long))
+        alone = len(readers[short]) == 1 and depth[short] == 1 < depth[long]
+        if alone and len(readers.get(nodes[maker].inputs[0], ())) > 1:
+            held.append((maker, long))
     return tuple(held)
 
 
 def _chain(nodes: Sequence[RowNode], made: Mapping[int, int], tensor: int) -> int:
     """Nodes in a row before `tensor`, back to the first branch or join."""
-    length, uses = 0, {}
+    length = 0
+    uses: dict[int, int] = {}
     for node in nodes:
         for t in node.inputs:
             uses[t] = uses.get(t, 0) + 1
@@ -204,6 +231,8 @@ def stage_work(
     """
     nodes = rows.nodes[first:last]
     kept = live[last]
+    if any(node.accumulate for node in nodes):
+        alignment = max(alignment, 4)  # int32 sums
     made = {t for node in nodes for t in node.outputs}
     read = {t for node in nodes for t in node.inputs}
     ins = tuple(sorted(t for t in live[first] if t in read and t != fed))

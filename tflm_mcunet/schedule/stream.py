@@ -19,9 +19,10 @@ A `StreamPlan` is executed by counters alone, without a heap and without a list 
   A whole map is the ring with slots = height, step = 1, phase = 0, pitch = row_bytes, dense.
 * *In place*: an output row y either lies at exactly the address of the first row of the window (row
   y·stride_h - pad_top) of one of the operands that `in_place` lists, or is apart from all rows that the operator reads;
-  which of it may change from row to row, so the kernel compares pointers. DEPTHWISE_CONV_2D with a window wider than one column then needs a delay line; a 1x1 CONV_2D (whose output
-  pixel is never longer than its input pixel) must have read a pixel before it writes that pixel, ascending; elementwise
-  operators as usual. No other overlap between a row that is read and the row that is written ever occurs.
+  which of it may change from row to row, so the kernel compares pointers. DEPTHWISE_CONV_2D with a window wider than
+  one column then needs a delay line; a 1x1 CONV_2D (whose output pixel is never longer than its input pixel) must have
+  read a pixel before it writes that pixel, ascending; elementwise operators as usual. No other overlap between a row
+  that is read and the row that is written ever occurs.
 * Several storages may share bytes; the order makes it legal.
 """
 
@@ -48,6 +49,10 @@ class RowStorage:
         row_offsets: tuple of int. The offset of each row, or empty.
         role: str. "input" (a whole map from before the stage), "output" (a whole map for after it), "fed" (rows from
             the caller) or "inner".
+        first_column, columns: int. In a pass of a `PatchPlan`, the columns of the tensor that the pass holds (rows
+            inside the stage and fed rows: `row_bytes` are the bytes of these columns alone, and `row_offset` is that of
+            the first of them) or reads and writes (whole maps: rows are whole, `row_offset` is that of column 0).
+            0 columns: all.
     """
 
     tensor: int
@@ -60,6 +65,8 @@ class RowStorage:
     phase: int = 0
     row_offsets: tuple[int, ...] = ()
     role: str = "inner"
+    first_column: int = 0
+    columns: int = 0
 
     def row_offset(self, y: int) -> int:
         """The offset of row `y` from the start of the arena."""
@@ -89,6 +96,30 @@ class RowOperator:
     accumulator: int = -1
     in_place: tuple[int, ...] = ()
     hold: int = -1
+
+
+@dataclass(frozen=True)
+class PatchPlan:
+    """A stage that is executed in passes, each on some columns of every tensor.
+
+    Args:
+        passes: tuple of StreamPlan. In order; each runs like a stage of its own on the same operators: output column x
+            (of those that its storage has) reads columns x·stride_w - pad_left + k·dilation_w of the tensor, those
+            outside [0, width) being padding; all others are held. `fed` rows are fed anew for each pass, of which it
+            takes the columns that it holds. A depthwise output row may start exactly at the first row of its window
+            although that row begins at an earlier column: pixel i is written after pixels 0 to i of the row were read.
+        macs: int. Of all passes.
+        mac_factor: float. `macs` as a factor of what the operators need without overlap.
+    """
+
+    passes: tuple[StreamPlan, ...]
+    macs: int
+    mac_factor: float
+
+    @property
+    def end_bytes(self) -> int:
+        """One past the last byte of the arena that the stage touches."""
+        return max(p.end_bytes for p in self.passes)
 
 
 @dataclass(frozen=True)
@@ -124,6 +155,8 @@ class StreamPlan:
         """One past the last byte of the arena that the stage touches."""
         rows = [s.row_offset(y) + s.row_bytes for s in self.storages for y in range(s.height)]
         sums = [
-            o.accumulator + 4 * self.storage_of[o.output].row_bytes for o in self.operators if o.accumulator >= 0
+            o.accumulator + 4 * self.storage_of[o.output].row_bytes
+            for o in self.operators
+            if o.accumulator >= 0
         ]
         return max(rows + sums, default=0)

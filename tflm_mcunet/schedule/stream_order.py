@@ -56,7 +56,9 @@ def row_order(
         holds: mapping or None. Position in `nodes` -> a tensor of the run: the node computes row y only once row y of
             that tensor exists (a shortcut that is held back until the other operand of its add is there).
     """
-    local = {t: n for n, t in enumerate(dict.fromkeys(t for node in nodes for t in (*node.inputs, *node.outputs)))}
+    local = {
+        t: n for n, t in enumerate(dict.fromkeys(t for node in nodes for t in (*node.inputs, *node.outputs)))
+    }
     made = {t for node in nodes for t in node.outputs}
     height = [shape[t][0] for t in local]
     done = [0 if t in made or t == fed else shape[t][0] for t in local]

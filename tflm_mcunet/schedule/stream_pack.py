@@ -6,8 +6,9 @@ an output row may start exactly where the row lies that its kernel consumes in p
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Effort:
 
 
 Span = tuple[int, int]
+Obstacles = dict[int, tuple[list[Span], list[tuple[int, list[Span]]]]]
 
 
 def _merged(spans: list[Span]) -> list[Span]:
@@ -71,7 +73,6 @@ class Packer:
                 friends.setdefault(p, []).append(i)
         self.friends = friends
         self.near = self._neighbours()
-        self.best_order: list[int] | None = None
 
     def _neighbours(self) -> dict[int, list[int]]:
         """Loose blocks that overlap each loose block in time."""
@@ -86,10 +87,12 @@ class Packer:
             active.append(i)
         return near
 
-    def obstacles(self, offsets: Sequence[int]) -> dict[int, tuple[list[Span], list[tuple[int, list[Span]]]]]:
-        """For each loose block: the spans that fixed blocks take while it lives, and its places over a fixed partner."""
+    def obstacles(self, offsets: Sequence[int]) -> Obstacles:
+        """For each loose block: the spans of the fixed blocks while it lives, and its places over a fixed partner."""
         blocks = self.blocks
-        fixed = [(blocks[f].birth, blocks[f].death, offsets[f], offsets[f] + blocks[f].size, f) for f in self.fixed]
+        fixed = [
+            (blocks[f].birth, blocks[f].death, offsets[f], offsets[f] + blocks[f].size, f) for f in self.fixed
+        ]
         found = {}
         for i in self.loose:
             birth, death = blocks[i].birth, blocks[i].death
@@ -101,8 +104,8 @@ class Packer:
             found[i] = (_merged([(s, e) for s, e, _ in spans]), places)
         return found
 
-    def pack(self, offsets: list[int], order: Sequence[int], obstacles) -> int:
-        """Place in `order`, each at the lowest offset free for its whole life, into `offsets`; the end of the highest."""
+    def pack(self, offsets: list[int], order: Sequence[int], obstacles: Obstacles) -> int:
+        """Place in `order`, each at the lowest offset free all its life, into `offsets`; the end of the highest."""
         blocks, friends, near = self.blocks, self.friends, self.near
         grain = self.alignment
         placed: set[int] = set()
@@ -135,59 +138,94 @@ class Packer:
         return top
 
     @staticmethod
-    def _fits(at: int, end: int, grain: int, mine: list[tuple[int, int, int]], spans: list[Span], mates: list[int]) -> bool:
+    def _fits(
+        at: int, end: int, grain: int, mine: list[tuple[int, int, int]], spans: list[Span], mates: list[int]
+    ) -> bool:
         if at % grain or any(s < end and e > at for s, e in spans):
             return False
         return all(s >= end or e <= at or (s == at and j in mates) for s, e, j in mine)
 
-    def orders(self) -> list[list[int]]:
-        """Orders worth trying: as they are born, long-lived ones first, large ones first, by area."""
+    def orders(self) -> Iterator[list[int]]:
+        """Orders worth trying: as they are born, large ones first (from either end of time), long-lived ones first, by
+        area; then all from some size up before all below it, each as they are born."""
         b = self.blocks
-        return [
-            sorted(self.loose, key=lambda i: (b[i].birth, -b[i].size)),
-            sorted(self.loose, key=lambda i: (b[i].birth - b[i].death, -b[i].size, b[i].birth)),
-            sorted(self.loose, key=lambda i: (-b[i].size, b[i].birth)),
-            sorted(self.loose, key=lambda i: (-(b[i].death - b[i].birth + 1) * b[i].size, b[i].birth)),
-        ]
+        yield sorted(self.loose, key=lambda i: (b[i].birth, -b[i].size))
+        yield sorted(self.loose, key=lambda i: (-b[i].size, b[i].birth))
+        yield sorted(self.loose, key=lambda i: (-b[i].size, -b[i].death))
+        yield sorted(self.loose, key=lambda i: (b[i].birth - b[i].death, -b[i].size, b[i].birth))
+        yield sorted(self.loose, key=lambda i: (-(b[i].death - b[i].birth + 1) * b[i].size, b[i].birth))
+        for cut in sorted({b[i].size for i in self.loose}, reverse=True)[:8]:
+            yield sorted(self.loose, key=lambda i: (b[i].size < cut, b[i].birth, -b[i].size))
 
     def best(
-        self, offsets: Sequence[int], goal: int, repairs: int = 0, effort: Effort | None = None
+        self,
+        offsets: Sequence[int],
+        goal: int,
+        repairs: int = 0,
+        effort: Effort | None = None,
+        every_start: bool = False,
+        starts: int = 99,
     ) -> tuple[list[int], int]:
         """The lowest of several placements, repaired: what sits highest is placed earlier, again and again.
 
         Args:
             offsets: sequence of int. Offsets of the fixed blocks.
             goal: int. Stop as soon as no loose block ends above it.
-            repairs: int. Repairs for each starting order.
+            repairs: int. Repairs in a row.
             effort: Effort or None. Ends the search; at least one placement is made.
+            every_start: bool. Repair each order, not only the best one.
+            starts: int. How many orders to try.
 
         Returns:
             (offsets of all blocks, end of the highest loose block).
         """
-        obstacles = self.obstacles(offsets)
-        best: tuple[list[int], int] | None = None
-        for start in self.orders():
-            order = start
-            seen: set[tuple[int, int]] = set()
-            for _ in range(repairs + 1):
-                if effort is not None and best is not None:
-                    effort.left -= len(order)
-                    if effort.left < 0:
-                        return best
-                trial = list(offsets)
-                top = self.pack(trial, order, obstacles)
-                if best is None or top < best[1]:
-                    best = (trial, top)
-                if top <= goal or not order:
-                    return best
-                if not repairs:
-                    break
-                worst = max(order, key=lambda i: (trial[i] + self.blocks[i].size, -i))
-                at = order.index(worst)
-                if at == 0 or (worst, at) in seen:
-                    break
-                seen.add((worst, at))
-                order = list(order)
-                order.insert(at // 2, order.pop(at))
-        assert best is not None
-        return best
+        if not self.loose:
+            return list(offsets), 0
+        search = _Search(self, list(offsets), goal, effort or Effort(1 << 60))
+        begun: list[tuple[int, int, list[int]]] = []
+        for order in islice(self.orders(), starts):
+            begun.append((search.place(order), len(begun), order))
+            if search.over():
+                break
+        begun.sort()
+        for _, _, order in begun if every_start else begun[:1]:
+            search.repair(order, repairs)
+        return search.offsets, search.top
+
+
+class _Search:
+    """The best placement so far."""
+
+    def __init__(self, packer: Packer, fixed: list[int], goal: int, effort: Effort) -> None:
+        self.packer, self.fixed, self.goal, self.effort = packer, fixed, goal, effort
+        self.obstacles = packer.obstacles(fixed)
+        self.offsets, self.top = fixed, 1 << 60
+
+    def over(self) -> bool:
+        """Whether the goal is reached or the effort spent."""
+        return self.top <= self.goal or self.effort.left < 0
+
+    def place(self, order: list[int]) -> int:
+        self.effort.left -= len(order)
+        self.last = list(self.fixed)
+        top = self.packer.pack(self.last, order, self.obstacles)
+        if top < self.top:
+            self.offsets, self.top = self.last, top
+        return top
+
+    def repair(self, order: list[int], repairs: int) -> None:
+        if self.over() or not repairs:
+            return
+        blocks = self.packer.blocks
+        self.place(order)
+        seen: set[tuple[int, int]] = set()
+        for _ in range(repairs):
+            if self.over():
+                return
+            at = max(range(len(order)), key=lambda n: (self.last[order[n]] + blocks[order[n]].size, -n))
+            if at == 0 or (order[at], at) in seen:
+                return
+            seen.add((order[at], at))
+            order = list(order)
+            order.insert(at // 2, order.pop(at))
+            self.place(order)

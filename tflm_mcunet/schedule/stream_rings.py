@@ -1,4 +1,4 @@
-"""Contiguous rings: row y of a tensor in slot (y·step + phase) mod slots, the sizes derived from the order of row steps.
+"""Contiguous rings: row y of a tensor in slot (y·step + phase) mod slots, sized by the order of row steps.
 
 A tensor that its operator may write in place can live in its operand's ring: a depthwise output row y takes the slot of
 the first row of its window, y·stride - pad_top; at the top edge that slot wraps round to one that is still free.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from tflm_mcunet.schedule.stages_work import Key, StageWork
 from tflm_mcunet.schedule.stream_pack import Block
@@ -52,7 +53,7 @@ def collision_free(work: StageWork, ring: Ring, slots: int, partners: Mapping[Ke
             held.setdefault((y * step + phase) % slots, []).append((birth, deaths[y], (tensor, y)))
     for rows in held.values():
         rows.sort()
-        for (_, death, before), (birth, _, after) in zip(rows, rows[1:]):
+        for (_, death, before), (birth, _, after) in pairwise(rows):
             if birth < death or (birth == death and before not in partners.get(after, ())):
                 return False
     return True
@@ -74,7 +75,7 @@ def rings(work: StageWork) -> list[Ring]:
             continue
         best = _own(work, output)
         cost, joined = best.size, None
-        for position in node.in_place:
+        for position in work.in_place(node):
             ring = home[node.inputs[position]]
             window = node.windows[position]
             if ring.pitch < shape[output][1] or ring.whole:

@@ -68,7 +68,7 @@ class TflmMemory:
         arena_bytes: int or None. The smallest 16-byte aligned arena in which the model can be allocated; larger
             than the total where making the plan takes more room than the plan.
         parts: tuple of Part. The head, then the parts of the tail.
-        buffers: tuple of Placed. The head's plan.
+        buffers: tuple of Placed. The head's plan; without the scratch of operators that `reasons` names.
         reasons: tuple of str. Why something is not known.
         pointer_bits: int.
         runtime: str. The version that this models.
@@ -122,7 +122,7 @@ def memory(
     buffers, owners = planned_buffers(graphs, sizes, scratch, offline)
     offsets = greedy.place(buffers)
     head = greedy.head_bytes(buffers, offsets)
-    if max((b.size_bytes for b in buffers), default=0) > MAX_BYTES or head > MAX_BYTES:
+    if head > MAX_BYTES:
         raise UnsupportedOpError(
             f"the plan takes {head} bytes; TFLite Micro's planner holds at most {MAX_BYTES}",
             "make the input or the widest layers smaller",

@@ -92,8 +92,8 @@ def work(runtime: Any, job: dict[str, Any]) -> tuple[Any, ...]:
         forget()
         interpreter.PrintAllocations()
         return RECORDED, outputs, messages()
-    except (RuntimeError, ValueError, IndexError, OSError) as error:
-        return FAILED, str(error), messages()
+    except (RuntimeError, ValueError, IndexError, OSError, MemoryError) as error:
+        return FAILED, str(error) or type(error).__name__, messages()
 
 
 def main(runtime_path: str) -> None:

@@ -9,16 +9,21 @@ from tflm_mcunet.transforms.edit import Rewrite, Rewritten, chained
 from tflm_mcunet.transforms.fold_edges import fold_edges
 from tflm_mcunet.transforms.fold_pad import fold_pad
 from tflm_mcunet.transforms.fuse_activation import fuse_activation
+from tflm_mcunet.transforms.grow_kernel import grow_kernels
 from tflm_mcunet.transforms.identities import drop_dead_code, drop_identities
 
 
-def clean(graph: Graph, *, io: str | None = None) -> Rewritten:
+def clean(graph: Graph, *, io: str | None = None, max_mac_overhead: float = 1.0) -> Rewritten:
     """Apply every clean-up until none changes anything, and drop the tensors that nothing uses any more.
+
+    The latter is no cosmetics: TFLite Micro gives bytes of the arena to every computed tensor of the file, used or not.
 
     Args:
         graph: Graph. Valid (see `tflite.verify`).
         io: str or None. "int8" makes float and uint8 inputs and outputs int8 where an operator at the edge only
             converts them; None keeps what the caller knows.
+        max_mac_overhead: float. Above 1, PADs that cannot be folded for nothing are folded into larger kernels with
+            zeros, as long as the MACs stay below this factor (see `grow_kernel`).
 
     Returns:
         Rewritten. The same graph object where there was nothing to do.
@@ -42,10 +47,21 @@ def clean(graph: Graph, *, io: str | None = None) -> Rewritten:
     if io == "int8":
         rewrites.insert(0, fold_edges)
     result = chained(graph, rewrites)
-    return Rewritten(tflite.prune(result.graph), result.done, result.refused) if result.done else result
+    if max_mac_overhead > 1:
+        grown = grow_kernels(result.graph, max_mac_overhead=max_mac_overhead)
+        others = tuple(reason for reason in result.refused if " PAD" not in reason.split(" (")[0])
+        result = Rewritten(grown.graph, result.done + grown.done, others + grown.refused)
+    pruned = tflite.prune(result.graph)
+    unused = len(result.graph.tensors) - len(pruned.tensors)
+    if not unused:
+        return result
+    done = result.done or (f"{unused} unused tensors dropped",)
+    return Rewritten(pruned, done, result.refused)
 
 
-def canonical(graph: Graph, *, io: str | None = None) -> tuple[Graph, tuple[str, ...]]:
+def canonical(
+    graph: Graph, *, io: str | None = None, max_mac_overhead: float = 1.0
+) -> tuple[Graph, tuple[str, ...]]:
     """`clean` as the planners need it: the graph, and why something that looked possible was not done."""
-    result = clean(graph, io=io)
+    result = clean(graph, io=io, max_mac_overhead=max_mac_overhead)
     return result.graph, result.refused

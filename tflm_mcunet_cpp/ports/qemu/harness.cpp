@@ -23,7 +23,7 @@ enum Tag : uint32_t {
   kTagDone = 4,          // a = inferences
   kTagBadInput = 5,      // a = inference at which inputs.bin ended, or 0xFFFFFFFF for a bad header
   kTagInitFailed = 6,    // a = what model_init returned
-  kTagInvokeFailed = 7,  // a = inference, b = what model_invoke returned
+  kTagInvokeFailed = 7,  // a = inference, b = what model_invoke returned, or the rows that it still wants
   kTagBadPointer =
       8,          // a = 0 input, 1 output; b = index; c = address that is null or not aligned to 16 bytes
   kTagFault = 9,  // a = cause (CFSR or mcause), b = address of the instruction, c = address that it accessed
@@ -59,13 +59,6 @@ void* CheckedPointer(uint32_t direction, int index) {
   return pointer;
 }
 
-bool ReadInputs(int file) {
-  for (int i = 0; i < MODEL_INPUT_COUNT; ++i) {
-    if (!tflm_mcunet_port::Read(file, CheckedPointer(0, i), kInputBytes[i])) return false;
-  }
-  return true;
-}
-
 bool WriteOutputs(int file) {
   for (int i = 0; i < MODEL_OUTPUT_COUNT; ++i) {
     if (!tflm_mcunet_port::Write(file, CheckedPointer(1, i), kOutputBytes[i])) return false;
@@ -84,6 +77,43 @@ bool CountedCall(int (*function)(), uint64_t overhead, uint32_t inference, int* 
   *instructions = elapsed - overhead;
   return true;
 }
+
+#ifdef MODEL_FED_ROWS
+// A program that is fed by rows holds no input: a row lies here, with the caller, as in a camera's line
+// buffer.
+alignas(kAlignment) uint8_t row[MODEL_FED_ROW_BYTES];
+static_assert(MODEL_INPUT_COUNT == 1, "only a single input can be fed by rows");
+static_assert(kInputBytes[0] == MODEL_FED_ROWS * MODEL_FED_ROW_BYTES, "an input is its rows");
+
+int FeedRow() { return model_feed_rows(row, 1); }
+
+// One inference with the inputs from `file`. `status` is the number of rows that the program still wants.
+// False after a report.
+bool Infer(int file, uint64_t overhead, uint32_t inference, int* status, uint64_t* instructions) {
+  *instructions = 0;
+  for (int32_t y = 0; y < MODEL_FED_ROWS; ++y) {
+    uint64_t counted = 0;
+    if (!tflm_mcunet_port::Read(file, row, sizeof(row))) {
+      Report(kTagBadInput, inference, 0, 0);
+      return false;
+    }
+    if (!CountedCall(FeedRow, overhead, inference, status, &counted)) return false;
+    *instructions += counted;
+  }
+  return true;
+}
+#else
+// One inference with the inputs from `file`. `status` is what the program returned. False after a report.
+bool Infer(int file, uint64_t overhead, uint32_t inference, int* status, uint64_t* instructions) {
+  for (int i = 0; i < MODEL_INPUT_COUNT; ++i) {
+    if (!tflm_mcunet_port::Read(file, CheckedPointer(0, i), kInputBytes[i])) {
+      Report(kTagBadInput, inference, 0, 0);
+      return false;
+    }
+  }
+  return CountedCall(model_invoke, overhead, inference, status, instructions);
+}
+#endif
 
 int Run(int inputs, int outputs) {
   uint32_t header[2] = {0, 0};
@@ -108,11 +138,7 @@ int Run(int inputs, int outputs) {
   }
   Report64(kTagInitCount, 0, instructions);
   for (uint32_t i = 0; i < inferences; ++i) {
-    if (!ReadInputs(inputs)) {
-      Report(kTagBadInput, i, 0, 0);
-      return 1;
-    }
-    if (!CountedCall(model_invoke, overhead, i, &status, &instructions)) return 1;
+    if (!Infer(inputs, overhead, i, &status, &instructions)) return 1;
     if (status != 0) {
       Report(kTagInvokeFailed, i, static_cast<uint32_t>(status), 0);
       return 1;

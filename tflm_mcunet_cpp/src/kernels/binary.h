@@ -36,8 +36,8 @@ struct Product {
   int32_t output_max;
 };
 
-// How a binary operator of unequal shapes walks its operands: for each output axis, outermost first, its extent
-// and the elements by which either operand advances, 0 along a broadcast axis.
+// How a binary operator of unequal shapes walks its operands: for each output axis, outermost first, its
+// extent and the elements by which either operand advances, 0 along a broadcast axis.
 struct Broadcast {
   const void* arithmetic;  // Sum or Product
   int32_t extent[6];
@@ -45,7 +45,8 @@ struct Broadcast {
   int32_t second_stride[6];
 };
 
-// RowKernels over Sum and Product: one row of either operand in, one row out, which may be either operand's row.
+// RowKernels over Sum and Product: one row of either operand in, one row out, which may be either operand's
+// row.
 void sum_row(const void* params, const void* const* rows, void* out, const Columns& columns, void* scratch);
 void product_row(const void* params, const void* const* rows, void* out, const Columns& columns,
                  void* scratch);

@@ -28,8 +28,8 @@ struct Conv2D {
   int32_t output_max;
 };
 
-// RowKernel over Conv2D: `kernel_h` rows in, one row out. The output may be the input row of a 1x1 convolution whose
-// pixels do not grow; it then takes a pixel of scratch, else none.
+// RowKernel over Conv2D: `kernel_h` rows in, one row out. The output may be the input row of a 1x1
+// convolution whose pixels do not grow; it then takes a pixel of scratch, else none.
 void conv_2d_row(const void* params, const void* const* rows, void* out, const Columns& columns,
                  void* scratch);
 

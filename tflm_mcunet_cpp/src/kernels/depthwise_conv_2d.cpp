@@ -31,10 +31,10 @@ inline int8_t output_value(const DepthwiseConv2D& conv, const void* const* rows,
   return static_cast<int8_t>(clamp(scaled + conv.output_zero_point, conv.output_min, conv.output_max));
 }
 
-// The output over the first row of the window. A channel touches its own bytes only, so it is finished before the
-// next one begins; of its values, those wait in `delay` whose column a later window still reads.
-void row_in_place(const DepthwiseConv2D& conv, const void* const* rows, int8_t* output, const Columns& columns,
-                  int8_t* delay) {
+// The output over the first row of the window. A channel touches its own bytes only, so it is finished before
+// the next one begins; of its values, those wait in `delay` whose column a later window still reads.
+void row_in_place(const DepthwiseConv2D& conv, const void* const* rows, int8_t* output,
+                  const Columns& columns, int8_t* delay) {
   const int32_t count = columns.end - columns.begin;
   for (int32_t channel = 0; channel < conv.input_channels; ++channel) {
     int32_t written = 0;

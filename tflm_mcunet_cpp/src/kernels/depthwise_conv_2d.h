@@ -27,8 +27,8 @@ struct DepthwiseConv2D {
   int32_t output_max;
 };
 
-// RowKernel over DepthwiseConv2D: `kernel_h` rows in, one row out. The output may be the window's first row where the
-// multiplier is 1; it then takes pad_left + 1 bytes of scratch, else none.
+// RowKernel over DepthwiseConv2D: `kernel_h` rows in, one row out. The output may be the window's first row
+// where the multiplier is 1; it then takes pad_left + 1 bytes of scratch, else none.
 void depthwise_conv_2d_row(const void* params, const void* const* rows, void* out, const Columns& columns,
                            void* scratch);
 

@@ -16,8 +16,8 @@ void fully_connected_row(const void* params, const void* const* rows, void* out,
       sum += (input[i] - layer.input_zero_point) * weights[i];
     }
     const int32_t scaled = requantize(sum, layer.multiplier[unit], layer.shift[unit]);
-    *output++ = static_cast<int8_t>(
-        clamp(scaled + layer.output_zero_point, layer.output_min, layer.output_max));
+    *output++ =
+        static_cast<int8_t>(clamp(scaled + layer.output_zero_point, layer.output_min, layer.output_max));
   }
 }
 

@@ -20,7 +20,8 @@ struct FullyConnected {
   int32_t output_max;
 };
 
-// RowKernel over FullyConnected: one row is one vector of `depth` values, its columns are the units; no scratch.
+// RowKernel over FullyConnected: one row is one vector of `depth` values, its columns are the units; no
+// scratch.
 void fully_connected_row(const void* params, const void* const* rows, void* out, const Columns& columns,
                          void* scratch);
 

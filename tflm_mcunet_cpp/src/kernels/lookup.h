@@ -8,15 +8,16 @@
 
 namespace tflm_mcunet {
 
-// The table is computed offline, so LOGISTIC, TANH, HARD_SWISH, LEAKY_RELU, RELU, RELU6 and the QUANTIZE between
-// 8-bit types cost the same and need no arithmetic on the device.
+// The table is computed offline, so LOGISTIC, TANH, HARD_SWISH, LEAKY_RELU, RELU, RELU6 and the QUANTIZE
+// between 8-bit types cost the same and need no arithmetic on the device.
 struct Lookup {
   const uint8_t* table;  // [256], indexed by the bits of the input value
   int32_t channels;      // elements of one column
 };
 
 // RowKernel over Lookup: one row in, one row out, which may be the same; no scratch.
-void lookup_row(const void* params, const void* const* rows, void* out, const Columns& columns, void* scratch);
+void lookup_row(const void* params, const void* const* rows, void* out, const Columns& columns,
+                void* scratch);
 
 }  // namespace tflm_mcunet
 

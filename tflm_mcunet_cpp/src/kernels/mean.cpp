@@ -1,7 +1,6 @@
 #include "mean.h"
 
 #include "requantize.h"
-#include "row_sum.h"
 
 namespace tflm_mcunet {
 namespace {
@@ -19,24 +18,7 @@ int32_t reduced_sum(const Mean& mean, const int8_t* input) {
   return sum;
 }
 
-void image_mean_add(const void* params, const void* row, int32_t* sums, const Columns& /*columns*/) {
-  const ImageMean& mean = *static_cast<const ImageMean*>(params);
-  add_columns(static_cast<const int8_t*>(row), mean.width, mean.channels, sums);
-}
-
-void image_mean_finish(const void* params, const int32_t* sums, int32_t /*rows*/, void* out,
-                       const Columns& /*columns*/) {
-  const ImageMean& mean = *static_cast<const ImageMean*>(params);
-  int8_t* output = static_cast<int8_t*>(out);
-  for (int32_t channel = 0; channel < mean.channels; ++channel) {
-    const int32_t scaled = requantize(sums[channel] - mean.input_offset, mean.multiplier, mean.shift);
-    output[channel] = static_cast<int8_t>(clamp(scaled + mean.output_zero_point, INT8_MIN, INT8_MAX));
-  }
-}
-
 }  // namespace
-
-const SumKernels image_mean_sum = {image_mean_add, image_mean_finish};
 
 void mean(const void* params, const void* const* inputs, void* const* outputs, void* /*scratch*/) {
   const Mean& mean = *static_cast<const Mean*>(params);

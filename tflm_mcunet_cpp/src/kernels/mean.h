@@ -8,8 +8,8 @@
 
 namespace tflm_mcunet {
 
-// Neighbouring axes of one kind are merged offline. Strides are in elements, outermost axis first; the division by
-// the number of reduced elements is part of the multiplier.
+// Neighbouring axes of one kind are merged offline. Strides are in elements, outermost axis first; the
+// division by the number of reduced elements is part of the multiplier.
 struct Mean {
   int32_t kept_extent[3];
   int32_t kept_stride[3];
@@ -23,19 +23,6 @@ struct Mean {
 
 // WholeKernel over Mean; no scratch.
 void mean(const void* params, const void* const* inputs, void* const* outputs, void* scratch);
-
-// The mean over the rows and columns of an image.
-struct ImageMean {
-  int32_t width;
-  int32_t channels;
-  int32_t input_offset;  // as in Mean
-  int32_t multiplier;
-  int32_t shift;
-  int32_t output_zero_point;
-};
-
-// Over ImageMean; every row of the image is added.
-extern const SumKernels image_mean_sum;
 
 }  // namespace tflm_mcunet
 

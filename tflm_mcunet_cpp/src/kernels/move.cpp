@@ -41,8 +41,8 @@ void move(const void* params, const void* const* inputs, void* const* outputs, v
     const uint8_t* source = static_cast<const uint8_t*>(inputs[i * move.input_step]);
     uint8_t* target = static_cast<uint8_t*>(outputs[i * move.output_step]);
     const int32_t first = i * kAxes;
-    move_part(move.extent + first, move.source_stride + first, move.target_stride + first,
-              move.run_bytes[i], source + move.source_offset[i], target + move.target_offset[i]);
+    move_part(move.extent + first, move.source_stride + first, move.target_stride + first, move.run_bytes[i],
+              source + move.source_offset[i], target + move.target_offset[i]);
   }
 }
 

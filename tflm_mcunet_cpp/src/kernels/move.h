@@ -1,4 +1,5 @@
-// Moves bytes and changes none: RESHAPE, TRANSPOSE, STRIDED_SLICE, SPLIT, CONCATENATION, PAD of whole tensors.
+// Moves bytes and changes none: RESHAPE, TRANSPOSE, STRIDED_SLICE, SPLIT, CONCATENATION, PAD of whole
+// tensors.
 #ifndef TFLM_MCUNET_KERNELS_MOVE_H_
 #define TFLM_MCUNET_KERNELS_MOVE_H_
 
@@ -8,8 +9,8 @@
 
 namespace tflm_mcunet {
 
-// A move is made of parts; each copies contiguous runs of bytes along up to six axes, outermost first, at its own
-// stride in either tensor. Part i reads input i * input_step and writes output i * output_step.
+// A move is made of parts; each copies contiguous runs of bytes along up to six axes, outermost first, at its
+// own stride in either tensor. Part i reads input i * input_step and writes output i * output_step.
 struct Move {
   int32_t parts;
   int32_t input_step;

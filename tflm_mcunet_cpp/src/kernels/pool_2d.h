@@ -8,7 +8,8 @@
 
 namespace tflm_mcunet {
 
-// Padding takes no part: the mean is over the values inside the input. Input and output have one quantisation.
+// Padding takes no part: the mean is over the values inside the input. Input and output have one
+// quantisation.
 struct Pool2D {
   int32_t input_width;
   int32_t channels;
@@ -25,9 +26,6 @@ void average_pool_2d_row(const void* params, const void* const* rows, void* out,
                          void* scratch);
 void max_pool_2d_row(const void* params, const void* const* rows, void* out, const Columns& columns,
                      void* scratch);
-
-// Of a pool whose output is one pixel: as average_pool_2d_row, from the rows one by one.
-extern const SumKernels average_pool_2d_sum;
 
 }  // namespace tflm_mcunet
 

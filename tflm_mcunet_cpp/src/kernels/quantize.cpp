@@ -5,8 +5,8 @@
 namespace tflm_mcunet {
 namespace {
 
-// To nearest, halves away from zero. Quotients beyond +-512 saturate any zero point, so they are cut there, where
-// the conversion to an integer is defined; a NaN counts as the smallest.
+// To nearest, halves away from zero. Quotients beyond +-512 saturate any zero point, so they are cut there,
+// where the conversion to an integer is defined; a NaN counts as the smallest.
 inline int32_t rounded(float quotient) {
   const float limited = quotient > -512.0f ? (quotient < 512.0f ? quotient : 512.0f) : -512.0f;
   const int32_t whole = static_cast<int32_t>(limited);
@@ -29,8 +29,8 @@ void quantize_row(const void* params, const void* const* rows, void* out, const 
   }
 }
 
-// TFLite Micro multiplies in double and rounds to float; the product of a float and a 9-bit integer is exact in
-// double, so one float multiplication rounds to the same.
+// TFLite Micro multiplies in double and rounds to float; the product of a float and a 9-bit integer is exact
+// in double, so one float multiplication rounds to the same.
 void dequantize_row(const void* params, const void* const* rows, void* out, const Columns& columns,
                     void* /*scratch*/) {
   const Affine& affine = *static_cast<const Affine*>(params);

@@ -1,8 +1,9 @@
 // Requantisation, in one place: from an int32 accumulator to an int8 value, rounded as TFLite Micro rounds.
 //
-// TFLite Micro (kernels/internal/common.cc, double rounding) takes a saturating rounding doubling high multiply
-// followed by a rounding shift. The first is floor((a*b + 2^30) / 2^31) for every pair but (-2^31, -2^31), which
-// cannot occur, because a multiplier is never negative; the second rounds halves away from zero.
+// TFLite Micro (kernels/internal/common.cc, double rounding) takes a saturating rounding doubling high
+// multiply followed by a rounding shift. The first is floor((a*b + 2^30) / 2^31) for every pair but (-2^31,
+// -2^31), which cannot occur, because a multiplier is never negative; the second rounds halves away from
+// zero.
 #ifndef TFLM_MCUNET_KERNELS_REQUANTIZE_H_
 #define TFLM_MCUNET_KERNELS_REQUANTIZE_H_
 

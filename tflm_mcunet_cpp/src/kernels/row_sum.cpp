@@ -32,8 +32,8 @@ void add_pool_row(const void* params, const void* row, int32_t* sums, const Colu
   const int8_t* input = static_cast<const int8_t*>(row);
   for (int32_t x = columns.begin; x < columns.end; ++x, sums += pool.channels) {
     const Span span = window_columns(pool, x);
-    add_pixels(input + (span.first - columns.input_begin) * pool.channels, span.last - span.first, pool.channels,
-               sums);
+    add_pixels(input + (span.first - columns.input_begin) * pool.channels, span.last - span.first,
+               pool.channels, sums);
   }
 }
 

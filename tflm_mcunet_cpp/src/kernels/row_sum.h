@@ -1,18 +1,29 @@
-// Adds the columns of a row to one sum for each channel.
+// Pools and means over whole columns of rows, fed row by row: a map is never held.
 #ifndef TFLM_MCUNET_KERNELS_ROW_SUM_H_
 #define TFLM_MCUNET_KERNELS_ROW_SUM_H_
 
 #include <stdint.h>
 
+#include "pool_2d.h"
+#include "row.h"
+
 namespace tflm_mcunet {
 
-inline void add_columns(const int8_t* row, int32_t columns, int32_t channels, int32_t* sums) {
-  for (int32_t x = 0; x < columns; ++x, row += channels) {
-    for (int32_t channel = 0; channel < channels; ++channel) {
-      sums[channel] += row[channel];
-    }
-  }
-}
+// A MEAN over rows and columns of one image; the division by their number is part of the multiplier.
+struct MapMean {
+  int32_t input_width;
+  int32_t channels;
+  int32_t input_offset;  // zero point of the input times the number of summed elements
+  int32_t multiplier;    // Q31
+  int32_t shift;         // positive to the left
+  int32_t output_zero_point;
+};
+
+// SumKernels over Pool2D, for an AVERAGE_POOL_2D with one output row.
+extern const SumKernels average_pool_2d_sum;
+
+// SumKernels over MapMean.
+extern const SumKernels mean_sum;
 
 }  // namespace tflm_mcunet
 

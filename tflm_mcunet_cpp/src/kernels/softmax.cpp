@@ -1,5 +1,5 @@
-// The fixed-point arithmetic is TFLite Micro's (kernels/internal/reference/softmax.h): exponentials in Q31, their
-// sum in Q12.19, its reciprocal by three Newton-Raphson steps in Q2.29.
+// The fixed-point arithmetic is TFLite Micro's (kernels/internal/reference/softmax.h): exponentials in Q31,
+// their sum in Q12.19, its reciprocal by three Newton-Raphson steps in Q2.29.
 #include "softmax.h"
 
 #include "requantize.h"

@@ -9,8 +9,9 @@
 namespace tflm_mcunet {
 
 struct Softmax {
-  const int32_t* exponential;  // [256], Q31: e^(-d * scale * beta) for a distance d to the maximum; 0 where skipped
-  int32_t depth;               // values of one vector, fewer than 4096
+  // [256], Q31: e^(-d * scale * beta) for a distance d to the maximum; 0 where TFLite Micro skips it.
+  const int32_t* exponential;
+  int32_t depth;  // values of one vector, fewer than 4096
 };
 
 // RowKernels over Softmax: every column of a row is one vector; no scratch. The int8 one may work in place.
