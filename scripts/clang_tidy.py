@@ -30,12 +30,14 @@ def system_includes() -> list[str]:
 
 
 def tidy(source: Path) -> tuple[Path, int, str]:
+    """(source, exit code, what clang-tidy says)."""
     command = [TIDY, "--quiet", source, "--", *FLAGS, *system_includes()]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     return source, done.returncode, done.stdout or done.stderr
 
 
 def main() -> int:
+    """All sources; prints what is wrong, and returns 1 where anything is."""
     status = 0
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         for source, code, output in pool.map(tidy, sources()):

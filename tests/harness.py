@@ -135,7 +135,8 @@ def _build(
         unit.write_text(_joined([(i, programs[i]) for i in chunk]))
         units.append(unit)
     main = folder / "main.cpp"
-    main.write_text(_main(graphs, inferences))
+    fed = [f"#define CASE{i}_FED_ROWS" in files[f"case{i}.h"] for i, files in enumerate(programs)]
+    main.write_text(_main(graphs, fed, inferences))
     executable = folder / "cases"
     sources = sorted(
         {p for files in programs for p in files if p.startswith("tflm_mcunet/") and p.endswith(".cpp")}
@@ -155,24 +156,42 @@ def _joined(programs: Sequence[tuple[int, dict[str, str]]]) -> str:
         includes.update(dict.fromkeys(line for line in _INCLUDE.findall(source) if line != own))
         body = header + _INCLUDE.sub("", source)
         poison = f'extern "C" void case{number}_poison(int byte) {{ memset(arena, byte, sizeof(arena)); }}'
-        bodies.append(f"namespace case{number} {{\n{body}\n{poison}\n}}  // namespace case{number}\n")
+        fed = _fed(number) if f"#define CASE{number}_FED_ROWS" in header else ""
+        bodies.append(f"namespace case{number} {{\n{body}\n{poison}\n{fed}\n}}  // namespace case{number}\n")
     return "\n".join([*includes, *bodies])
 
 
-def _main(graphs: Sequence[Graph], inferences: Sequence[int]) -> str:
+def _fed(number: int) -> str:
+    """Lets a program that is fed by rows be called like one that holds its input: rows singly and in pairs."""
+    rows, row_bytes = f"CASE{number}_FED_ROWS", f"CASE{number}_FED_ROW_BYTES"
+    return f"""
+unsigned char image[{rows} * {row_bytes}];
+extern "C" void* case{number}_image(int) {{ return image; }}
+extern "C" int case{number}_invoke() {{
+  const int total = {rows} * CASE{number}_FED_PASSES;
+  int missing = total;
+  for (int y = 0; missing > 0; y = (total - missing) % {rows}) {{
+    missing = case{number}_feed_rows(image + y * {row_bytes}, y + 1 < {rows} ? 1 + y % 2 : 1);
+  }}
+  return missing;
+}}
+"""
+
+
+def _main(graphs: Sequence[Graph], fed: Sequence[bool], inferences: Sequence[int]) -> str:
     declarations, sizes, cases = ["#include <stdio.h>", ""], [], []
-    for i, (graph, count) in enumerate(zip(graphs, inferences, strict=True)):
-        name = f"case{i}"
+    for i, (graph, is_fed, count) in enumerate(zip(graphs, fed, inferences, strict=True)):
+        name, source = f"case{i}", "image" if is_fed else "input"
         declarations += [
             f'extern "C" int {name}_invoke();',
-            f'extern "C" void* {name}_input(int);',
+            f'extern "C" void* {name}_{source}(int);',
             f'extern "C" void* {name}_output(int);',
             f'extern "C" void {name}_poison(int);',
         ]
         for end, tensors in (("input", graph.inputs), ("output", graph.outputs)):
             values = ", ".join(str(graph.tensors[t].size_bytes) for t in tensors)
             sizes.append(f"const unsigned k{name}_{end}[] = {{{values or 0}}};")
-        functions = ", ".join(f"{name}_{f}" for f in ("invoke", "input", "output", "poison"))
+        functions = ", ".join(f"{name}_{f}" for f in ("invoke", source, "output", "poison"))
         tables = f"k{name}_input, k{name}_output, {len(graph.inputs)}, {len(graph.outputs)}, {count}"
         cases.append(f"    {{{functions}, {tables}}},")
     return "\n".join(declarations) + _MAIN.format(sizes="\n".join(sizes), cases="\n".join(cases))

@@ -21,6 +21,7 @@ from tflm_mcunet.targets import Target
 from tflm_mcunet.tflite import verify, write
 from tflm_mcunet.tflm.memory import memory
 from tflm_mcunet.tflm.rewrite import layer_plan
+from tflm_mcunet.tflm.stage_graph import has_stages, stage_graph
 from tflm_mcunet.transforms import canonical
 
 SCHEDULES = ("auto", "layer", "stream", "patch")
@@ -34,7 +35,8 @@ class Conversion:
         source: Graph. The model as it was given.
         graph: Graph. What is executed: the source after exact clean-ups.
         schedule: Schedule. How the interpreter-free program runs `graph`.
-        tflite: bytes. The model for TFLite Micro, its plan inside.
+        tflite: bytes. The model for TFLite Micro, its plan inside; stages that stream are operators of
+            `tflm_mcunet/tflm_ops.h`.
         target: Target or None.
         before_bytes, after_bytes: int. The head of TFLite Micro's arena for the source and for `tflite`.
         skipped: tuple of str. What was not done, and why.
@@ -125,11 +127,13 @@ def convert(
     target = Target.load(target) if isinstance(target, str) else target
     source = load_graph(model, calibration)
     verify(source)
+    if has_stages(source):
+        raise UsageError("the model already holds stages", "convert the model that it was made from")
     graph, notes = canonical(source, io=io)
     before = memory(source).head_bytes
-    rewritten, after, more = layer_plan(source if io is None else graph, graph)
-    notes = (*notes, *more)
     plan, refused = _schedule(graph, schedule, max_mac_overhead, prefer, input)
+    rewritten, after, more = _tflm_form(source if io is None else graph, graph, plan)
+    notes = (*notes, *more)
     return Conversion(
         source=source,
         graph=plan.graph,
@@ -140,6 +144,26 @@ def convert(
         after_bytes=after,
         skipped=(*notes, *refused, *plan.notes),
     )
+
+
+def _tflm_form(source: Graph, cleaned: Graph, plan: Schedule) -> tuple[Graph, int, tuple[str, ...]]:
+    """What TFLite Micro runs: the Schedule's stages as operators, or whole layers where these need no more.
+
+    Returns:
+        (Graph, its head in bytes, notes).
+    """
+    layer, head, notes = layer_plan(source, cleaned)
+    if all(stage.plan is None for stage in plan.stages):
+        return layer, head, notes
+    try:
+        staged = stage_graph(plan)
+    except UnsupportedOpError as error:
+        return layer, head, (*notes, f"in TFLite Micro every operator runs whole: {error.message}")
+    staged_head = memory(staged).head_bytes
+    if staged_head is None or staged_head >= head:
+        reason = "stages need no smaller head there"
+        return layer, head, (*notes, f"in TFLite Micro every operator runs whole: {reason}")
+    return staged, staged_head, ()
 
 
 def as_conversion(model: Any) -> Conversion:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tflm_mcunet.codegen.emit import emit, write
+from tflm_mcunet.codegen.family import family_of
 from tflm_mcunet.codegen.program import build_program
 from tflm_mcunet.convert import as_conversion
 from tflm_mcunet.deploy.result import RunResult, SramBytes
@@ -49,7 +50,7 @@ def run(model: Any, x: Any, *, on: str = "host", target: Target | str | None = N
         recorded = SramBytes(arena=ran.allocations.total_bytes) if ran.allocations else SramBytes()
         outputs = [list(o) for o in ran.outputs]
         return RunResult(on, _joined(graph, outputs, is_single), sram=recorded, macs=total_macs(graph))
-    program = build_program(conversion.schedule)
+    program = build_program(conversion.schedule, family_of(on))
     with tempfile.TemporaryDirectory(prefix="tflm_mcunet_") as folder:
         write(emit(program), Path(folder))
         device = Target.load(target) if isinstance(target, str) else target

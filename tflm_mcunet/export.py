@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tflm_mcunet.codegen.emit import emit, write
+from tflm_mcunet.codegen.family import PORTABLE, family_of
 from tflm_mcunet.codegen.program import build_program
 from tflm_mcunet.convert import Conversion, convert
 
@@ -27,7 +28,8 @@ def export_tinyengine(model: Any, path: str | Path, target: Any = None, **option
         UnsupportedOpError: an operator has no C++ kernel; nothing is written then.
     """
     conversion = model if isinstance(model, Conversion) else convert(model, target, **options)
-    files = emit(build_program(conversion.schedule))
+    family = family_of(conversion.target.core) if conversion.target else PORTABLE
+    files = emit(build_program(conversion.schedule, family))
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     conversion.save(path)

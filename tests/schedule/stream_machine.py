@@ -12,8 +12,8 @@ import stream_kernels as kernels
 from tflm_mcunet import ops
 from tflm_mcunet.graph import Graph
 from tflm_mcunet.schedule.rows import row_graph
-from tflm_mcunet.schedule.schedule import Schedule
-from tflm_mcunet.schedule.stream import RowOperator, StreamPlan
+from tflm_mcunet.schedule.schedule import Schedule, Stage
+from tflm_mcunet.schedule.stream import PatchPlan, RowOperator, RowStorage, StreamPlan
 
 
 def mixed(data: np.ndarray, salt: int) -> np.uint64:
@@ -96,19 +96,26 @@ class Exact:
     def added(self, operator: RowOperator, sums: np.ndarray, y: int, row: np.ndarray) -> np.ndarray:
         channels = self.graph.tensors[operator.inputs[0]].shape[3]
         pixels = row.view(np.int8).reshape(-1, channels).astype(np.int32)
-        return sums + pixels[: self.columns(operator)].sum(axis=0, dtype=np.int32)
+        return sums + pixels[: self.pooled_columns(operator)].sum(axis=0, dtype=np.int32)
 
-    def columns(self, operator: RowOperator) -> int:
+    def pooled_columns(self, operator: RowOperator) -> int:
         """Columns of the one window that lie inside the map."""
         window = operator.windows[0]
         return min(self.graph.tensors[operator.inputs[0]].shape[2], window.kernel_w - window.pad_left)
 
     def finished(self, operator: RowOperator, sums: np.ndarray, count: int, size: int) -> np.ndarray:
         op = self.graph.ops[operator.op]
-        width = self.columns(operator)
+        width = self.pooled_columns(operator)
         if op.type == "MEAN":
             return kernels.global_mean(self.graph, op, sums, count * width).reshape(-1)
         return kernels.quantized(sums / (count * width), 0).reshape(-1)
+
+
+def plans(stage: Stage) -> tuple[StreamPlan, ...]:
+    """What a stage executes row by row, in order."""
+    if isinstance(stage.plan, PatchPlan):
+        return stage.plan.passes
+    return (stage.plan,) if stage.plan is not None else ()
 
 
 class Machine:
@@ -117,12 +124,12 @@ class Machine:
     def __init__(self, schedule: Schedule, arithmetic) -> None:
         self.schedule, self.graph, self.kernels = schedule, schedule.graph, arithmetic
         self.rows = row_graph(schedule.graph)
-        rng = np.random.default_rng(7)
-        self.arena = rng.integers(-128, 128, schedule.arena_bytes, dtype=np.int8)
+        self.noise = np.random.default_rng(7)
+        self.arena = self.noise.integers(-128, 128, schedule.arena_bytes, dtype=np.int8)
 
     def run(self, inputs: dict[int, np.ndarray]) -> dict[int, np.ndarray]:
         """The bytes of every graph output."""
-        fed = {s.plan.fed for s in self.schedule.stages if s.plan is not None}
+        fed = {plan.fed for s in self.schedule.stages for plan in plans(s)}
         for t, value in inputs.items():
             if t not in fed:
                 at = self.schedule.offsets[t]
@@ -130,8 +137,8 @@ class Machine:
         for stage in self.schedule.stages:
             if stage.plan is None:
                 self.layer(stage.ops)
-            else:
-                self.stream(stage.plan, inputs)
+            for plan in plans(stage):
+                self.stream(plan, inputs)
         found = {}
         for t in self.graph.outputs:
             at = self.schedule.offsets[t]
@@ -180,7 +187,8 @@ class Machine:
                     break
                 storage, y = plan.storage_of[plan.fed], done[plan.fed]
                 row = inputs[plan.fed].reshape(storage.height, -1)[y]
-                self.write(storage.row_offset(y), row)
+                low, high, _ = self.columns(storage)
+                self.write(storage.row_offset(y), row[low:high])
                 done[plan.fed] += 1
             steps += 1
         assert steps == plan.steps
@@ -189,6 +197,24 @@ class Machine:
     def write(self, at: int, row: np.ndarray) -> None:
         assert 0 <= at and at + row.size <= self.arena.size, "outside the arena"
         self.arena[at : at + row.size] = row
+
+    def columns(self, storage: RowStorage) -> tuple[int, int, int]:
+        """The bytes [low, high) of a whole row that a pass has to do with, and how far they lie into its place."""
+        row = self.graph.tensors[storage.tensor].size_bytes // storage.height
+        if not storage.columns:
+            return 0, row, 0
+        pixel = row // self.graph.tensors[storage.tensor].shape[2]
+        low, high = storage.first_column * pixel, (storage.first_column + storage.columns) * pixel
+        return low, high, low if storage.role in ("input", "output") else 0
+
+    def full_row(self, storage: RowStorage, at: int, low: int, high: int) -> np.ndarray:
+        """A row as the kernels here want it: noise where the pass holds no column."""
+        row = self.graph.tensors[storage.tensor].size_bytes // storage.height
+        if not storage.columns:
+            return self.arena[at : at + row].copy()
+        whole = self.noise.integers(-128, 128, row, dtype=np.int8)
+        whole[low:high] = self.arena[at : at + high - low]
+        return whole
 
     def step(self, plan: StreamPlan, i: int, taken: list[int], done: dict[int, int]) -> bool:
         operator, y = plan.operators[i], taken[i]
@@ -209,18 +235,20 @@ class Machine:
             for k in range(window.kernel_h):
                 r = window.first_row(y) + k * window.dilation_h
                 if 0 <= r < source.height:
-                    at = source.row_offset(r)
-                    picked.append(self.arena[at : at + source.row_bytes].copy())
-                    spans.append((at, at + source.row_bytes, t, k))
+                    low, high, skip = self.columns(source)
+                    at = source.row_offset(r) + skip
+                    picked.append(self.full_row(source, at, low, high))
+                    spans.append((at, at + high - low, t, k))
                 else:
                     picked.append(None)
             rows.append(picked)
-        at = out.row_offset(y)
+        low, high, skip = self.columns(out)
+        at, size = out.row_offset(y) + skip, self.graph.tensors[operator.output].size_bytes // out.height
         for start, end, t, k in spans:
-            if start < at + out.row_bytes and at < end:
+            if start < at + high - low and at < end:
                 assert start == at and k == 0, "output row overlaps an operand row that is not its first"
                 assert t in [operator.inputs[p] for p in operator.in_place], "undeclared in-place"
-        self.write(at, self.kernels.row(operator, y, rows, out.row_bytes))
+        self.write(at, self.kernels.row(operator, y, rows, size)[low:high])
         taken[i] += 1
         done[operator.output] += 1
         return True

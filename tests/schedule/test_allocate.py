@@ -203,9 +203,9 @@ def test_past_two_gibibytes():
 def test_ten_thousand_buffers_in_seconds(longest):
     rng = random.Random(3)
     buffers = random_buffers(rng, 10_000, 9_000, longest, 1 << 20)
-    start = time.perf_counter()
+    start = time.process_time()
     found = place(buffers)
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
     events = sorted(found.buffers, key=lambda b: b.first_step)
     # Overlap at a step: sweep, with the live buffers by offset.
     for b in rng.sample(events, 60):

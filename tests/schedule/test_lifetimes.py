@@ -146,6 +146,18 @@ def test_add_takes_the_older_operand_or_the_younger():
         lifetimes(graph, reuse="any")
 
 
+def test_a_whitelist_may_look_at_the_operator():
+    b = GraphBuilder()
+    x = b.op("RELU", [b.op("RELU", [b.input((1, 4, 4, 3))])])
+    graph = b.finish([b.op("RELU", [b.op("TANH", [x], scale=1 / 128)])])
+    assert len(lifetimes(graph, in_place={"RELU": (0,)}).shared) == 2
+
+    def after_tanh(graph, op):
+        return (0,) if graph.tensors[op.inputs[0]].scale == 1 / 128 else ()
+
+    assert len(lifetimes(graph, in_place=after_tanh).shared) == 1
+
+
 def test_two_outputs_do_not_take_one_operand():
     graph = Graph(tensors(8, 8, 8, 8), (Op("RELU", (0,), (1,)), Op("SPLIT", (1,), (2, 3))), (0,), (2, 3))
     assert lifetimes(graph, in_place={"SPLIT": (0,)}).shared == {2: 1}

@@ -50,9 +50,10 @@ class Definition:
         present = self.live(done) | set(op.outputs) | (set() if done else set(self.graph.inputs))
         dying = present - self.live(after)
         total = sum(self.size[t] for t in present) + sum(map(aligned, self.scratch(self.graph, op)))
+        listed = self.in_place.get(op.type, ())
         free = [
             t
-            for t in sorted({t for p, t in enumerate(op.inputs) if p in self.in_place.get(op.type, ())})
+            for t in sorted(set(op.inputs) - {t for p, t in enumerate(op.inputs) if p not in listed})
             if t in dying and self.size[t] and (self.overwrite_inputs or t not in self.graph.inputs)
         ]
         for output in op.outputs:

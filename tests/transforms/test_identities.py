@@ -43,7 +43,20 @@ def transpose(*order):
         (lambda b, x: b.op("RELU", [x]), ["RELU"]),
         (lambda b, x: b.reshape(b.reshape(b.reshape(x, (24,)), (4, 6)), (2, 12)), ["RESHAPE"]),
     ],
-    ids=str,
+    ids=[
+        "same shape",
+        "other shape",
+        "same order",
+        "equal ones swapped",
+        "leading one moved",
+        "inner one moved",
+        "long axes moved",
+        "same parameters",
+        "other zero point",
+        "other scale",
+        "a range that clamps",
+        "reshapes in a row",
+    ],
 )
 def test_what_changes_nothing_is_dropped(make, left):
     graph = between(make)

@@ -37,7 +37,9 @@ def to_tflite(model: Any, calibration: Calibration = None) -> bytes:
     return _to_tflite(serving, calibration)
 
 
-def _to_tflite(serving: ServingModel, calibration: Calibration, *, with_random_weights: bool = False) -> bytes:
+def _to_tflite(
+    serving: ServingModel, calibration: Calibration, *, with_random_weights: bool = False
+) -> bytes:
     samples = None if calibration is None else calibration_samples(calibration, serving.inputs)
     tensorflow = load("tensorflow", "nas")
     chatter = None
@@ -107,7 +109,9 @@ def _with_random_weights(tensorflow: Any, frozen: Any) -> Any:
     wrapped = tensorflow.compat.v1.wrap_function(
         lambda: tensorflow.graph_util.import_graph_def(graph, name=""), []
     )
-    inputs, outputs = ([wrapped.graph.get_tensor_by_name(t.name) for t in ts] for ts in (frozen.inputs, frozen.outputs))
+    inputs, outputs = (
+        [wrapped.graph.get_tensor_by_name(t.name) for t in ts] for ts in (frozen.inputs, frozen.outputs)
+    )
     return wrapped.prune(inputs, outputs)
 
 

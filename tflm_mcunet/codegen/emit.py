@@ -114,7 +114,11 @@ def _fed_macros(program: Program, upper: str) -> str:
     fed = program.fed_rows
     if fed is None:
         return ""
-    return f"#define {upper}_FED_ROWS {fed.height}\n#define {upper}_FED_ROW_BYTES {_row_bytes(program, fed)}\n"
+    return (
+        f"#define {upper}_FED_ROWS {fed.height}\n"
+        f"#define {upper}_FED_ROW_BYTES {_row_bytes(program, fed)}\n"
+        f"#define {upper}_FED_PASSES {program.fed_passes}\n"
+    )
 
 
 def _row_bytes(program: Program, rows: Rows) -> int:
@@ -128,8 +132,8 @@ def _run_declaration(program: Program, name: str) -> str:
 // 0 on success.
 int {name}_invoke(void);"""
     return f"""// Takes the next `count` rows of the input, from the top of the image; they need not outlive the call.
-// Returns how many rows the inference still wants: 0 when the outputs are there. Rows past the image's last
-// are not read; the next call begins a new image.
+// The whole image is fed {name.upper()}_FED_PASSES times. Returns how many rows the inference still wants: 0
+// when the outputs are there. Rows past the last are not read; the next call begins a new inference.
 int {name}_feed_rows(const void* rows, int count);"""
 
 
@@ -147,7 +151,9 @@ def _source(program: Program, name: str, sources: list[str]) -> str:
     ops = [_op(step, i, program, tables, operands) for i, step in enumerate(steps)]
     stages, first = [], 0
     for stage in program.stages:
-        fed = "kNoTensor" if stage.fed < 0 else str(stage.fed)
+        fed = (
+            "kNoTensor, 0, 0" if stage.fed < 0 else f"{stage.fed}, {stage.fed_skip_bytes}, {stage.fed_bytes}"
+        )
         stages.append(f"    {{{first}, {len(stage.steps)}, {stage.steps[0].call.batch}, {fed}}},")
         first += len(stage.steps)
     includes = "\n".join(f'#include "tflm_mcunet/{s}.h"' for s in sources)
@@ -177,10 +183,10 @@ const StageOp kOps[] = {{
 }};
 
 const Stage kStages[] = {{
-{_lines(stages, "    {0, 0, 0, kNoTensor},")}
+{_lines(stages, "    {0, 0, 0, kNoTensor, 0, 0},")}
 }};
 
-const Program kProgram = {{kTensors, kOps, kStages, {len(stages)}, {len(rows)}}};
+const Program kProgram = {{kTensors, kOps, kStages, {len(stages)}, {len(rows)}, {len(steps)}}};
 
 alignas(16) uint8_t arena[{max(arena_bytes, 16)}];
 const void* window[{program.window_rows}];
@@ -198,7 +204,7 @@ extern "C" int {name}_init(void) {{ return 0; }}
 {_accessor(f"{name}_output", program.outputs)}"""
 
 
-_NO_OP = "    {nullptr, nullptr, nullptr, nullptr, nullptr, 0, 0, 0, 0, 0, 0, {0, 0, 0}, 0, 0, kNoTensor},"
+_NO_OP = "    {nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, 0, 0, 0, 0, 0, 0, {0, 0, 0}, 0, 0, kNoTensor},"
 
 
 def _run_definition(program: Program, name: str) -> str:
@@ -215,10 +221,10 @@ def _run_definition(program: Program, name: str) -> str:
   const uint8_t* row = static_cast<const uint8_t*>(rows);
   if (missing == 0 && count > 0) {{
     begin_feeding(kProgram, kWorkspace);
-    missing = {fed.height};
+    missing = {fed.height * program.fed_passes};
   }}
   for (; count > 0 && missing > 0; --count, --missing, row += {row_bytes}) {{
-    feed_row(kProgram, kWorkspace, row, {row_bytes});
+    feed_row(kProgram, kWorkspace, row);
   }}
   return missing;
 }}
@@ -233,7 +239,7 @@ def _count_size(program: Program) -> int:
     """Counters are read only in stages of several operators, or of one that sums."""
     steps = [len(stage.steps) for stage in program.stages]
     is_counted = any(len(s.steps) > 1 or s.fed >= 0 or s.steps[0].call.is_sum for s in program.stages)
-    return len(program.tensors) + sum(steps) if is_counted else 1
+    return len(program.tensors) + sum(steps) + 1 if is_counted else 1
 
 
 def _constant_base(tensor: Tensor, tables: Tables) -> str:
@@ -264,14 +270,15 @@ def _op(step: Step, index: int, program: Program, tables: Tables, operands: list
         window.stride_h,
         window.dilation_h,
         window.pad_top,
-        braces((0, call.width, 0)),
+        braces(step.columns),
         step.scratch_offset,
         sums,
         step.hold if step.hold >= 0 else "kNoTensor",
     )
+    shifts = tables.constant(np.array(step.shifts, np.uint32)) if step.shifts else "nullptr"
     comment = c_comment(program.graph.describe(step.op))
     return (
-        f"    // {comment}\n    {{{kernels}, &{params}, kOperands + {first}, "
+        f"    // {comment}\n    {{{kernels}, &{params}, kOperands + {first}, {shifts}, "
         + ", ".join(str(n) for n in numbers)
         + "},"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -14,6 +15,9 @@ def number(value: int | float) -> str:
     if isinstance(value, int | np.integer):
         # The literal 2147483648 has no type int, so the smallest int has to be written as a difference.
         return f"({_INT32_MIN + 1} - 1)" if int(value) == _INT32_MIN else str(int(value))
+    if not math.isfinite(value):
+        # C++14 has no literal for these; GCC and Clang have these constants.
+        return '__builtin_nanf("")' if math.isnan(value) else f"{'-' if value < 0 else ''}__builtin_inff()"
     text = f"{float(np.float32(value)):.9g}"
     return f"{text}f" if any(c in text for c in ".en") else f"{text}.0f"
 

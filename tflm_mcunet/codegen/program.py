@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from tflm_mcunet.codegen.call import Call, View
+from tflm_mcunet.codegen.family import PORTABLE, specialised
 from tflm_mcunet.codegen.lower import lower, lower_sum
 from tflm_mcunet.errors import UnsupportedOpError
 from tflm_mcunet.graph import Graph, Op
 from tflm_mcunet.schedule.rows import RowNode, row_graph
 from tflm_mcunet.schedule.schedule import Schedule, Stage, aligned
-from tflm_mcunet.schedule.stream import RowStorage, StreamPlan
+from tflm_mcunet.schedule.stream import PatchPlan, RowOperator, RowStorage, StreamPlan
 
 #: Operators into whose window a padding can be folded.
 _PADDED = ("CONV_2D", "DEPTHWISE_CONV_2D")
@@ -53,6 +54,9 @@ class Step:
         tensors: tuple of int. Indices into Program.tensors: the inputs, then the outputs.
         scratch_offset: int. In the arena; of the int32 sums where the call is a sum.
         hold: int. Index of the tensor whose row y must exist before row y is computed, or -1.
+        columns: (int, int, int). The output columns [first, last) that are computed, and the input column at
+            which the input rows begin.
+        shifts: tuple of int. Bytes from each operand's row to the column that the kernel takes, or empty.
     """
 
     op: int
@@ -60,14 +64,24 @@ class Step:
     tensors: tuple[int, ...]
     scratch_offset: int = 0
     hold: int = -1
+    columns: tuple[int, int, int] = (0, 1, 0)
+    shifts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
 class ProgramStage:
-    """A run of steps, and the tensor whose rows the caller feeds (an index into Program.tensors), or -1."""
+    """A run of steps.
+
+    Args:
+        steps: tuple of Step.
+        fed: int. The tensor whose rows the caller feeds, an index into Program.tensors; or -1.
+        fed_skip_bytes, fed_bytes: int. What the stage leaves out at the start of a fed row, and what it takes.
+    """
 
     steps: tuple[Step, ...]
     fed: int = -1
+    fed_skip_bytes: int = 0
+    fed_bytes: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +121,11 @@ class Program:
         fed = self.stages[0].fed if self.stages else -1
         return self.tensors[fed] if fed >= 0 else None
 
+    @property
+    def fed_passes(self) -> int:
+        """How often the caller feeds the whole input."""
+        return sum(stage.fed >= 0 for stage in self.stages)
+
 
 def scratch(graph: Graph, op: Op) -> tuple[int, ...]:
     """The scratch buffers that an operator's kernel needs when it runs as a layer, in bytes: for `plan_layer`.
@@ -118,20 +137,28 @@ def scratch(graph: Graph, op: Op) -> tuple[int, ...]:
     return (size_bytes,) if size_bytes else ()
 
 
-def build_program(schedule: Schedule) -> Program:
+def build_program(schedule: Schedule, family: str = PORTABLE) -> Program:
     """Lower every operator of a Schedule and give each operand its place.
+
+    Args:
+        schedule: Schedule.
+        family: str. The kernels: "portable", or "arm_dsp" for Cortex-M4, M7 and M33 (`family_of` tells).
 
     Raises:
         UnsupportedOpError: for the first operator that has no kernel; nothing is built then.
     """
-    places = _Places(schedule)
+    places = _Places(schedule, family)
     stages = []
+    fed = set()
     for number, stage in enumerate(schedule.stages):
-        built = _layer(places, number, stage) if stage.plan is None else _stream(places, stage.plan)
-        if built.steps:
-            stages.append(built)
+        if stage.plan is None:
+            built = [_layer(places, number, stage)]
+        else:
+            passes = stage.plan.passes if isinstance(stage.plan, PatchPlan) else (stage.plan,)
+            built = [_stream(places, plan) for plan in passes]
+            fed |= {plan.fed for plan in passes}
+        stages += [b for b in built if b.steps]
     graph = schedule.graph
-    fed = {s.plan.fed for s in schedule.stages if s.plan is not None}
     return Program(
         graph,
         tuple(places.tensors),
@@ -146,8 +173,9 @@ def build_program(schedule: Schedule) -> Program:
 class _Places:
     """Numbers the places of operands as they come up."""
 
-    def __init__(self, schedule: Schedule) -> None:
+    def __init__(self, schedule: Schedule, family: str) -> None:
         self.schedule = schedule
+        self.family = family
         self.graph = schedule.graph
         self.tensors: dict[Rows, int] = {}
         self.scratch = {b.first_step: b.offset for b in schedule.buffers if b.tensor < 0}
@@ -210,8 +238,14 @@ class _Places:
             )  # fmt: skip
         return self.number(rows)
 
+    def specialised(self, call: Call, *, is_layer: bool) -> Call:
+        """The family's call; it may read a few bytes behind its input, so that must lie in the arena."""
+        if call.whole or call.is_sum or any(self.graph.tensors[v.tensor].is_constant for v in call.inputs):
+            return call
+        return specialised(call, self.family, is_layer=is_layer)
+
     def shared_scratch(self, size_bytes: int) -> int:
-        """Scratch behind the arena, which all in-place row kernels share; its offset."""
+        """Scratch behind the arena, which all row kernels that need some share; its offset."""
         self.scratch_bytes = max(self.scratch_bytes, size_bytes)
         return aligned(self.schedule.arena_bytes)
 
@@ -232,8 +266,13 @@ def _layer(places: _Places, number: int, stage: Stage) -> ProgramStage:
         call = places.folded_call(index) if places.is_folded(op) else lower(places.graph, index)
         if call.is_copy and _is_in_place(call, places.schedule):
             continue
+        scratch = places.scratch.get(number, 0)
+        special = places.specialised(call, is_layer=len(stage.ops) == 1)
+        if special is not call and not _is_overlapping(call, places.schedule):
+            call, scratch = special, places.shared_scratch(special.scratch_bytes)
         operands = tuple(places.whole(view) for view in (*call.inputs, *call.outputs))
-        steps.append(Step(index, call, operands, places.scratch.get(number, 0)))
+        columns = (0, call.width, 0)
+        steps.append(Step(index, call, operands, scratch, columns=columns))
     return ProgramStage(tuple(steps))
 
 
@@ -244,14 +283,56 @@ def _stream(places: _Places, plan: StreamPlan) -> ProgramStage:
     for operator in plan.operators:
         call = places.folded_call(operator.op, as_sum=operator.accumulator >= 0)
         scratch = max(operator.accumulator, 0)
-        if operator.in_place and call.in_place_scratch_bytes:
+        special = places.specialised(call, is_layer=False)
+        if special is not call:
+            call, scratch = special, places.shared_scratch(special.scratch_bytes)
+        elif operator.in_place and call.in_place_scratch_bytes:
             scratch = places.shared_scratch(call.in_place_scratch_bytes)
         computed = [v.tensor for v in call.inputs if not places.graph.tensors[v.tensor].is_constant]
         assert tuple(dict.fromkeys(computed)) == operator.inputs, (operator, computed)
         operands = [places_of[v.tensor] if v.tensor in places_of else places.whole(v) for v in call.inputs]
         hold = places_of[operator.hold] if operator.hold >= 0 else -1
-        steps.append(Step(operator.op, call, (*operands, places_of[operator.output]), scratch, hold))
-    return ProgramStage(tuple(steps), places_of[plan.fed] if plan.fed >= 0 else -1)
+        columns, shifts = _columns(places.graph, operator, call, plan)
+        operands.append(places_of[operator.output])
+        steps.append(Step(operator.op, call, tuple(operands), scratch, hold, columns, shifts))
+    if plan.fed < 0:
+        return ProgramStage(tuple(steps))
+    fed = plan.storage_of[plan.fed]
+    skip = fed.first_column * _pixel_bytes(places.graph, plan.fed)
+    return ProgramStage(tuple(steps), places_of[plan.fed], skip, fed.row_bytes)
+
+
+#: Operators that read other columns than they write; the others take the same columns of every operand.
+_WINDOWED = ("AVERAGE_POOL_2D", "CONV_2D", "DEPTHWISE_CONV_2D", "MAX_POOL_2D", "PAD", "PADV2")
+
+
+def _columns(
+    graph: Graph, operator: RowOperator, call: Call, plan: StreamPlan
+) -> tuple[tuple[int, int, int], tuple[int, ...]]:
+    """The columns of a step, and what each operand's rows must be shifted by to begin there."""
+    output = plan.storage_of[operator.output]
+    if not output.columns:
+        return (0, call.width, 0), ()
+    first, last = output.first_column, output.first_column + output.columns
+    held = [_held_from(plan, v.tensor) for v in call.inputs]
+    is_windowed = graph.ops[operator.op].type in _WINDOWED
+    shifts = [
+        0 if is_windowed else (first - begin) * _pixel_bytes(graph, v.tensor)
+        for v, begin in zip(call.inputs, held, strict=True)
+    ]
+    shifts.append((first - _held_from(plan, operator.output)) * _pixel_bytes(graph, operator.output))
+    return (first, last, held[0] if is_windowed else first), tuple(shifts) if any(shifts) else ()
+
+
+def _held_from(plan: StreamPlan, tensor: int) -> int:
+    """The column at which a tensor's rows begin in a pass: whole maps and constants have every column."""
+    storage = plan.storage_of.get(tensor)
+    return storage.first_column if storage and storage.role in ("inner", "fed") else 0
+
+
+def _pixel_bytes(graph: Graph, tensor: int) -> int:
+    shape = graph.tensors[tensor].shape
+    return graph.tensors[tensor].size_bytes // (shape[1] * shape[2])
 
 
 def _is_in_place(call: Call, schedule: Schedule) -> bool:
@@ -259,3 +340,11 @@ def _is_in_place(call: Call, schedule: Schedule) -> bool:
     source, target = call.inputs[0].tensor, call.outputs[0].tensor
     is_constant = schedule.graph.tensors[source].is_constant
     return not is_constant and schedule.offsets[source] == schedule.offsets[target]
+
+
+def _is_overlapping(call: Call, schedule: Schedule) -> bool:
+    """Whether the output takes bytes of an input."""
+    first = schedule.offsets[call.outputs[0].tensor]
+    end = first + schedule.graph.tensors[call.outputs[0].tensor].size_bytes
+    begins = {v.tensor: schedule.offsets[v.tensor] for v in call.inputs}
+    return any(b < end and first < b + schedule.graph.tensors[t].size_bytes for t, b in begins.items())

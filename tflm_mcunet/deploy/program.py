@@ -15,12 +15,16 @@ _NAMED = re.compile(rb"([<\"])([^>\"]+)[>\"]")
 
 @dataclass(frozen=True)
 class ProgramFacts:
-    """What model.h declares. Sizes are bytes, one for each tensor; a program fed by rows holds no input."""
+    """What model.h declares. Sizes are bytes, one for each tensor; a program fed by rows holds no input.
+
+    `fed_passes` is how often it is fed the whole input.
+    """
 
     input_bytes: tuple[int, ...]
     output_bytes: tuple[int, ...]
     arena_bytes: int
     macs: int
+    fed_passes: int = 1
     is_fed: bool = False
 
     @property
@@ -39,12 +43,14 @@ def read_facts(directory: Path) -> ProgramFacts:
     if not header.is_file():
         raise UsageError(f"expected a generated program in {directory}, but it holds no model.h")
     text = header.read_text(encoding="utf-8", errors="replace")
+    is_fed = "#define MODEL_FED_ROWS " in text
     facts = ProgramFacts(
         input_bytes=_numbers(text, "MODEL_INPUT_BYTES"),
         output_bytes=_numbers(text, "MODEL_OUTPUT_BYTES"),
         arena_bytes=_number(text, "MODEL_ARENA_BYTES"),
         macs=_number(text, "MODEL_MACS"),
-        is_fed="#define MODEL_FED_ROWS " in text,
+        fed_passes=_number(text, "MODEL_FED_PASSES") if is_fed else 1,
+        is_fed=is_fed,
     )
     for macro, sizes in (("MODEL_INPUT", facts.input_bytes), ("MODEL_OUTPUT", facts.output_bytes)):
         count = _number(text, f"{macro}_COUNT")

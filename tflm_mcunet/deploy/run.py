@@ -87,7 +87,7 @@ def run_program(
     board = find_board(on)
     require_tools(*(tool for tool in (board.compiler, board.emulator) if tool))
     built = build_program(Path(directory), board, target=target, sanitize=sanitize)
-    packed = _pack(inputs, built.facts.input_bytes)
+    packed = _pack(inputs, built.facts.input_bytes, built.facts.fed_passes)
     with tempfile.TemporaryDirectory(prefix="tflm_mcunet_run_") as folder:
         started = Path(folder)
         (started / "inputs.bin").write_bytes(packed)
@@ -245,7 +245,8 @@ def _measured(
     )
 
 
-def _pack(inputs: Sequence[Sequence[np.ndarray]], sizes: Sequence[int]) -> bytes:
+def _pack(inputs: Sequence[Sequence[np.ndarray]], sizes: Sequence[int], passes: int) -> bytes:
+    """The harness's input file; a program that is fed the image several times finds it there as often."""
     parts = [struct.pack("<2I", _MAGIC, len(inputs))]
     for number, tensors in enumerate(inputs):
         if len(tensors) != len(sizes):
@@ -258,7 +259,7 @@ def _pack(inputs: Sequence[Sequence[np.ndarray]], sizes: Sequence[int]) -> bytes
                     f"inference {number}: expected input {index} to have {size:,} bytes, "
                     f"got {len(content):,} ({array.dtype}, shape {array.shape})"
                 )
-            parts.append(content)
+            parts.append(content * passes)
     return b"".join(parts)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from tflm_mcunet import ops
@@ -10,8 +10,9 @@ from tflm_mcunet.graph import Graph, Op
 from tflm_mcunet.ops import constant_ints
 from tflm_mcunet.schedule.schedule import ALIGNMENT, aligned
 
-#: Operator type -> operand positions whose bytes the output may take in one runtime.
-Whitelist = Mapping[str, Sequence[int]]
+#: The operand positions whose bytes the output may take in one runtime: by operator type, or by (Graph, Op) where
+#: it depends on the operator's tensors.
+Whitelist = Mapping[str, Sequence[int]] | Callable[[Graph, Op], Sequence[int]]
 
 
 def own_kernels() -> dict[str, tuple[int, ...]]:
@@ -46,6 +47,8 @@ def candidates(
     if not whitelist:
         return ((),) * len(graph.ops)
     kept = set(graph.outputs) if overwrite_inputs else set(graph.outputs) | set(graph.inputs)
+    if callable(whitelist):
+        return tuple(_pairs(graph, op, whitelist(graph, op), kept) for op in graph.ops)
     return tuple(_pairs(graph, op, whitelist.get(op.type, ()), kept) for op in graph.ops)
 
 

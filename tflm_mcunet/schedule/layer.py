@@ -35,7 +35,8 @@ def plan_layer(
 
     Args:
         graph: Graph.
-        in_place: mapping of operator type to operand positions whose bytes the output may take, or None.
+        in_place: the operand positions whose bytes an output may take, by operator type or by (Graph, Op); None
+            for none. For PAD see `in_place.pad_shift`.
         reorder: bool. Whether the order may change.
         scratch: callable or None. (Graph, Op) -> bytes of each scratch buffer of the operator's kernel.
         overwrite_inputs: bool. Whether graph inputs may be overwritten before the inference ends.

@@ -76,7 +76,7 @@ def lifetimes(
     Args:
         graph: Graph.
         order: sequence of int. Operator indices in execution order; by default the graph's own.
-        in_place: mapping of operator type to operand positions that an output may take, or None for none.
+        in_place: the operand positions that an output may take, by operator type or by (Graph, Op); None for none.
         scratch: callable or None. Bytes of an operator's scratch buffers, each alive at its step.
         overwrite_inputs: bool. Whether an output may take the bytes of a graph input.
         variables: bool. Whether variable tensors lie in this arena (TFLite Micro keeps them in the tail).

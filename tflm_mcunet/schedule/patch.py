@@ -20,7 +20,9 @@ from tflm_mcunet.schedule.stages_work import StageWork
 Columns = tuple[int, int]
 
 
-def needed_columns(graph: Graph, nodes: Sequence[RowNode], output: int, columns: Columns) -> dict[int, Columns]:
+def needed_columns(
+    graph: Graph, nodes: Sequence[RowNode], output: int, columns: Columns
+) -> dict[int, Columns]:
     """For each tensor of a run of nodes: the columns that the columns (first, count) of `output` need."""
     need = {output: columns}
     for node in reversed(nodes):

@@ -140,7 +140,7 @@ def _windows(graph: Graph, op: Op) -> tuple[tuple[Window, ...], bool, str]:
         return (), False, "it has no computed operand" if not sources else "it has several outputs"
     if len(sources) > 1 and op.type not in _JOINS:
         return (), False, "more than its first operand is computed"
-    if any(min(p) < 0 for p in [ops.constant_ints(graph, op, 1) or [0]] if op.type.startswith("PAD")):
+    if op.type.startswith("PAD") and min(ops.constant_ints(graph, op, 1) or [0]) < 0:
         return (), False, "its padding is negative"
     shapes = [graph.tensors[t].shape for t in (*sources, *results)]
     if op.type in _ONE_ROW:

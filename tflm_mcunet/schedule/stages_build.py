@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from tflm_mcunet.schedule.rows import RowGraph
 from tflm_mcunet.schedule.stages_maps import overlay
 from tflm_mcunet.schedule.stages_work import Key, StageWork
-from tflm_mcunet.schedule.stream import RowOperator, RowStorage, StreamPlan, PatchPlan
+from tflm_mcunet.schedule.stream import PatchPlan, RowOperator, RowStorage, StreamPlan
 from tflm_mcunet.schedule.stream_check import collisions
 from tflm_mcunet.schedule.stream_pack import Block, Effort, Packer
 from tflm_mcunet.schedule.stream_rings import ring_blocks, rings
+
 
 @dataclass(frozen=True)
 class Placement:
@@ -56,7 +57,17 @@ def place_rings(work: StageWork, at: Mapping[int, int], goal: int, repairs: int,
         for tensor, (step, phase) in ring.members.items():
             height, width = shape[tensor]
             storages[tensor] = RowStorage(
-                tensor, height, width, base, ring.pitch, ring.slots, step, phase, (), _role(work, tensor), *held(tensor)
+                tensor,
+                height,
+                width,
+                base,
+                ring.pitch,
+                ring.slots,
+                step,
+                phase,
+                (),
+                _role(work, tensor),
+                *held(tensor),
             )
     where = {(t, y): storages[t].row_offset(y) for t in work.order.birth for y in range(shape[t][0])}
     for n, i in enumerate(sums):
@@ -95,7 +106,17 @@ def place_rows(
         rows = tuple(where[tensor, y] for y in range(height))
         dense = tensor in at or height == 1
         storages[tensor] = RowStorage(
-            tensor, height, width, rows[0], width, height, 1, 0, () if dense else rows, _role(work, tensor), *held(tensor)
+            tensor,
+            height,
+            width,
+            rows[0],
+            width,
+            height,
+            1,
+            0,
+            () if dense else rows,
+            _role(work, tensor),
+            *held(tensor),
         )
     return Placement(max(end, top), where, storages)
 
@@ -118,7 +139,9 @@ def _maps_end(work: StageWork, at: Mapping[int, int]) -> int:
     return max((at[t] + shape[t][0] * shape[t][1] for t in work.maps), default=0)
 
 
-def stage_plan(work: StageWork, at: Mapping[int, int], placement: Placement, macs: int) -> StreamPlan | PatchPlan:
+def stage_plan(
+    work: StageWork, at: Mapping[int, int], placement: Placement, macs: int
+) -> StreamPlan | PatchPlan:
     """The plan of a placed stage of kind "stream" or "patch"."""
     if not work.passes:
         return stream_plan(work, at, placement)

@@ -30,6 +30,8 @@ from tflm_mcunet.errors import (
     UsageError,
 )
 from tflm_mcunet.tflm import worker
+from tflm_mcunet.tflm.stage_library import REGISTER, stage_library
+from tflm_mcunet.tflm.stage_op import STAGE
 from tflm_mcunet.tflm.subgraphs import all_subgraphs, resource_variable_count
 
 #: The release that everything here was tried with; later ones do not load on every Python.
@@ -98,7 +100,8 @@ def run(
         inputs: sequence of N inferences, each one array per model input, of the input's dtype and shape. State
             (variables) is kept from one inference to the next. With none, the model is only allocated.
         arena_bytes: int or None. The arena's exact size; by default one that is large enough is found.
-        custom_ops: sequence of (shared library, name of its registration function).
+        custom_ops: sequence of (shared library, name of its registration function). The operator of stages need not
+            be named: its library is built where a model holds it.
         timeout_seconds: float. After which the runtime is ended.
 
     Raises:
@@ -114,6 +117,8 @@ def run(
     """
     if arena_bytes is not None and arena_bytes < 1:
         raise UsageError(f"expected arena_bytes > 0, got {arena_bytes}")
+    if STAGE.encode() in model and not any(name == REGISTER for _, name in custom_ops):
+        custom_ops = (*custom_ops, (stage_library(), REGISTER))
     job: dict[str, Any] = {
         "model": bytes(model),
         "inputs": [[np.ascontiguousarray(a) for a in arrays] for arrays in inputs],

@@ -15,6 +15,7 @@ from tflm_mcunet.tflm.lifetimes import Owner, aligned, planned_buffers
 from tflm_mcunet.tflm.needs import kernel_needs
 from tflm_mcunet.tflm.offline_plan import offline_offsets
 from tflm_mcunet.tflm.sizes import MAX_BYTES, tensor_sizes
+from tflm_mcunet.tflm.stage_op import STAGE, stage_memory
 from tflm_mcunet.tflm.subgraphs import all_subgraphs, resource_variable_count
 
 #: The runtime whose memory this is.
@@ -101,7 +102,8 @@ def memory(
         graph: Graph. Other subgraphs and the offline plan of its file count.
         pointer_bits: int. 64 or 32.
         enum_bytes: int or None. On 32 bits, 4 where the ABI has no short enums.
-        kernels: mapping of an operator's name (`Op.name`) to the model of a kernel that is not TFLite Micro's own.
+        kernels: mapping of an operator's name (`Op.name`) to the model of a kernel that is not TFLite Micro's own; the
+            operator of stages is known.
 
     Raises:
         ModelError: the graph's indices, shapes or offline plan contradict themselves.
@@ -116,7 +118,7 @@ def memory(
     of = layout(pointer_bits, enum_bytes)
     graphs = all_subgraphs(graph)
     sizes = tensor_sizes(graphs)
-    needs, reasons = kernel_needs(graphs, sizes, of, kernels or {})
+    needs, reasons = kernel_needs(graphs, sizes, of, {STAGE: stage_memory, **(kernels or {})})
     offline = offline_offsets(graph)
     scratch = [[need.scratch if need else () for need in ops] for ops in needs]
     buffers, owners = planned_buffers(graphs, sizes, scratch, offline)

@@ -91,7 +91,7 @@ int FeedRow() { return model_feed_rows(row, 1); }
 // False after a report.
 bool Infer(int file, uint64_t overhead, uint32_t inference, int* status, uint64_t* instructions) {
   *instructions = 0;
-  for (int32_t y = 0; y < MODEL_FED_ROWS; ++y) {
+  for (int32_t y = 0; y < MODEL_FED_ROWS * MODEL_FED_PASSES; ++y) {
     uint64_t counted = 0;
     if (!tflm_mcunet_port::Read(file, row, sizeof(row))) {
       Report(kTagBadInput, inference, 0, 0);

@@ -1,7 +1,7 @@
-// The driver is demand-driven. Of a stage's operators, the one nearest the output that can produce its next row
-// runs, and the search begins anew; a row is taken from the caller only when no operator can run. The Schedule gave
-// every row its place for exactly this order, so there is no test for space. A stage of one operator is a loop over
-// its rows.
+// The driver is demand-driven. Of a stage's operators, the one nearest the output that can produce its next
+// row runs, and the search begins anew; a row is taken from the caller only when no operator can run. The
+// Schedule gave every row its place for exactly this order, so there is no test for space. A stage of one
+// operator is a loop over its rows.
 #include "engine.h"
 
 #include <string.h>
@@ -42,19 +42,22 @@ void run_whole(const Program& program, const StageOp& op, const Workspace& works
 }
 
 // Computes output row `y` of image `image`.
-void run_row(const Program& program, const StageOp& op, const Workspace& workspace, int32_t y, uint32_t image) {
+void run_row(const Program& program, const StageOp& op, const Workspace& workspace, int32_t y,
+             uint32_t image) {
   const void** window = workspace.window;
   const int32_t first = y * op.stride_h - op.pad_top;
   for (int32_t i = 0; i < op.inputs; ++i) {
     const Rows& input = program.tensors[op.tensors[i]];
-    const uint32_t shift = image * input.height * input.pitch;
+    const uint32_t shift = image * input.height * input.pitch + (op.shifts != nullptr ? op.shifts[i] : 0);
     for (int32_t k = 0, row = first; k < op.kernel_h; ++k, row += op.dilation_h) {
       const bool inside = row >= 0 && row < input.height;
       *window++ = inside ? row_address(input, workspace, row) + shift : nullptr;
     }
   }
   const Rows& output = program.tensors[op.tensors[op.inputs]];
-  uint8_t* out = row_address(output, workspace, y) + image * output.height * output.pitch;
+  const uint32_t shift =
+      image * output.height * output.pitch + (op.shifts != nullptr ? op.shifts[op.inputs] : 0);
+  uint8_t* out = row_address(output, workspace, y) + shift;
   op.row(op.params, workspace.window, out, op.columns, scratch_address(op, workspace));
 }
 
@@ -168,24 +171,33 @@ void run_program(const Program& program, const Workspace& workspace) {
 }
 
 void begin_feeding(const Program& program, const Workspace& workspace) {
+  workspace.counts[program.tensor_count + program.op_count] = 0;
   begin_stage(program, program.stages[0], workspace);
 }
 
-void feed_row(const Program& program, const Workspace& workspace, const void* row, uint32_t row_bytes) {
-  const Stage& stage = program.stages[0];
-  const Rows& fed = program.tensors[stage.fed];
-  uint16_t& count = workspace.counts[stage.fed];
-  if (count >= fed.height) {
+void feed_row(const Program& program, const Workspace& workspace, const void* row) {
+  uint16_t& number = workspace.counts[program.tensor_count + program.op_count];
+  if (number >= program.stage_count) {
     return;
   }
-  memcpy(row_address(fed, workspace, count), row, row_bytes);
+  const Stage& stage = program.stages[number];
+  const Rows& fed = program.tensors[stage.fed];
+  uint16_t& count = workspace.counts[stage.fed];
+  memcpy(row_address(fed, workspace, count), static_cast<const uint8_t*>(row) + stage.fed_skip,
+         stage.fed_bytes);
   ++count;
   while (advance(program, stage, workspace)) {
   }
-  if (count == fed.height) {
-    for (int32_t i = 1; i < program.stage_count; ++i) {
-      run_stage(program, program.stages[i], workspace);
-    }
+  if (count < fed.height) {
+    return;
+  }
+  ++number;
+  if (number < program.stage_count && program.stages[number].fed != kNoTensor) {
+    begin_stage(program, program.stages[number], workspace);
+    return;
+  }
+  for (; number < program.stage_count; ++number) {
+    run_stage(program, program.stages[number], workspace);
   }
 }
 

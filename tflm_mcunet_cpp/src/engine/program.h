@@ -1,4 +1,5 @@
-// A Schedule as constant tables: what the engine runs. Position-independent, so that the tables can lie in flash.
+// A Schedule as constant tables: what the engine runs. Position-independent, so that the tables can lie in
+// flash.
 #ifndef TFLM_MCUNET_ENGINE_PROGRAM_H_
 #define TFLM_MCUNET_ENGINE_PROGRAM_H_
 
@@ -8,8 +9,9 @@
 
 namespace tflm_mcunet {
 
-// Where the rows of a tensor lie, from Workspace::bases[base]: row y at `rows[y]` where that table is given, else
-// at offset + ((y * step + phase) mod slots) * pitch. A whole map has slots = height, step = 1, phase = 0.
+// Where the rows of a tensor lie, from Workspace::bases[base]: row y at `rows[y]` where that table is given,
+// else at offset + ((y * step + phase) mod slots) * pitch. A whole map has slots = height, step = 1, phase =
+// 0.
 struct Rows {
   const uint32_t* rows;
   uint32_t offset;
@@ -30,6 +32,7 @@ struct StageOp {
   WholeKernel whole;
   const void* params;
   const uint16_t* tensors;  // indices into Program::tensors: the inputs, then the outputs
+  const uint32_t* shifts;  // bytes from each operand's row to the column that the kernel takes; nullptr: none
   uint8_t inputs;
   uint8_t outputs;
   // Output row y reads the rows y * stride_h - pad_top + k * dilation_h of every input, 0 <= k < kernel_h.
@@ -47,8 +50,10 @@ struct StageOp {
 struct Stage {
   uint16_t first_op;
   uint16_t op_count;
-  uint16_t batch;  // images, one after the other; above 1 only for a stage of one row operator
-  uint16_t fed;    // the tensor whose rows the caller feeds, or kNoTensor; only in the first stage
+  uint16_t batch;      // images, one after the other; above 1 only for a stage of one row operator
+  uint16_t fed;        // the tensor whose rows the caller feeds, or kNoTensor; only in the first stages
+  uint32_t fed_skip;   // bytes of a fed row before those that the stage takes
+  uint32_t fed_bytes;  // bytes that it takes
 };
 
 struct Program {
@@ -57,10 +62,11 @@ struct Program {
   const Stage* stages;
   uint16_t stage_count;
   uint16_t tensor_count;
+  uint16_t op_count;
 };
 
 // The memory that a program works in. `window` holds as many pointers as the largest operator reads rows, and
-// `counts` one count for each tensor and, after these, one for each operator.
+// `counts` one count for each tensor, then one for each operator, then the stage that is being fed.
 struct Workspace {
   void* const* bases;
   const void** window;

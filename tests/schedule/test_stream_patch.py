@@ -1,0 +1,114 @@
+"""Stages in strips: exact, within their MAC budget, and lower than streaming alone."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from stream_graphs import image, random_network, zoo_network
+from stream_machine import Exact, Machine, reference
+
+from tflm_mcunet.builder import GraphBuilder
+from tflm_mcunet.graph import Graph
+from tflm_mcunet.ops import total_macs
+from tflm_mcunet.schedule.patch import can_strip, strip_macs, strips
+from tflm_mcunet.schedule.rows import row_graph
+from tflm_mcunet.schedule.schedule import Schedule, Stage
+from tflm_mcunet.schedule.stages import frontier, plan_stages
+from tflm_mcunet.schedule.stages_build import stage_plan
+from tflm_mcunet.schedule.stages_maps import gaps, place_maps
+from tflm_mcunet.schedule.stages_place import place_stage
+from tflm_mcunet.schedule.stages_search import live_sets
+from tflm_mcunet.schedule.stages_work import size_of, stage_work
+from tflm_mcunet.schedule.stream import PatchPlan
+from tflm_mcunet.schedule.stream_pack import Effort
+
+
+def check(graph: Graph, schedule: Schedule) -> None:
+    inputs = image(graph)
+    want = reference(graph, inputs, Exact(graph))
+    got = Machine(schedule, Exact(graph)).run(inputs)
+    for t in graph.outputs:
+        np.testing.assert_array_equal(got[t], want[t])
+
+
+def one_patch_stage(graph: Graph, count: int, fed: bool) -> Schedule | None:
+    """The whole graph as one stage in `count` strips, whether that pays or not."""
+    rows = row_graph(graph)
+    live = live_sets(rows)
+    if not all(n.streams for n in rows.nodes) or (fed and rows.inputs[0] in live[-1]):
+        return None
+    source = rows.inputs[0] if fed else -1
+    work = stage_work(rows, 0, len(rows.nodes), "stream", live, source)
+    if not can_strip(work) or count > graph.tensors[work.outs[0]].shape[2]:
+        return None
+    work = strips(work, count)
+    _, pairs = gaps([work])
+    at = place_maps({t: size_of(rows, t) for t in work.maps}, pairs, [*work.outs, *work.ins], 16)
+    placement = place_stage(work, at, 0, Effort(0))
+    plan = stage_plan(work, at, placement, strip_macs(work, count))
+    assert isinstance(plan, PatchPlan) and plan.end_bytes <= placement.end
+    ops = tuple(range(len(graph.ops)))
+    from tflm_mcunet.schedule.schedule import Buffer
+
+    buffers = tuple(Buffer(t, size_of(rows, t), 0, 0, at[t]) for t in at)
+    buffers += tuple(Buffer(t, size_of(rows, s), 0, 0, at[s]) for t, s in rows.alias.items() if s in at)
+    return Schedule(graph, (Stage("patch", ops, placement.end, plan, plan.macs),), buffers, placement.end)
+
+
+def test_a_random_network_in_strips_changes_no_byte() -> None:
+    tried = 0
+    for seed in range(500, 640):
+        graph = random_network(seed, most_layers=6)
+        for count in (2, 3):
+            schedule = one_patch_stage(graph, count, fed=seed % 2 == 0)
+            if schedule is not None:
+                tried += 1
+                check(graph, schedule)
+    assert tried > 25
+
+
+def hourglass() -> Graph:
+    """Wide rows first: strips pay in the first stage."""
+    b = GraphBuilder(9)
+    x = b.conv_2d(b.input((1, 24, 24, 3)), 8, (3, 3), activation="RELU6")
+    x = b.depthwise_conv_2d(b.conv_2d(x, 24, (1, 1)), (5, 5), stride=(2, 2))
+    x = b.conv_2d(x, 4, (1, 1))
+    x = b.depthwise_conv_2d(b.conv_2d(x, 12, (1, 1)), (3, 3), stride=(2, 2))
+    x = b.conv_2d(x, 4, (1, 1))
+    return b.finish([b.fully_connected(b.mean(x, (1, 2), scale=b.tensors[x].scale), 3)])
+
+
+def test_strips_are_taken_within_the_budget_where_they_lower_the_peak() -> None:
+    graph = hourglass()
+    streamed = plan_stages(graph, input="rows")
+    assert all(s.kind != "patch" for s in streamed.stages)
+    patched = plan_stages(graph, input="rows", max_mac_overhead=1.5)
+    assert patched.arena_bytes < streamed.arena_bytes
+    assert any(s.kind == "patch" for s in patched.stages)
+    assert total_macs(graph) < sum(s.macs for s in patched.stages) <= 1.5 * total_macs(graph)
+    check(graph, patched)
+
+
+def test_strips_are_not_taken_where_kinds_leaves_them_out() -> None:
+    plan = plan_stages(hourglass(), kinds=("layer", "stream"), input="rows", max_mac_overhead=2.0)
+    assert all(s.kind != "patch" for s in plan.stages)
+
+
+def test_a_frontier_trades_macs_for_bytes_and_every_point_is_exact() -> None:
+    graph = hourglass()
+    points = frontier(graph, input="rows", factors=(1.05, 1.2, 1.5, 2.0), effort=20_000)
+    assert points[0][0] == 1.0 and len(points) > 1
+    assert all(a[0] < b[0] and a[1] > b[1] for a, b in itertools.pairwise(points))
+    for _, peak, schedule in points:
+        assert schedule.arena_bytes == peak
+        check(graph, schedule)
+
+
+@pytest.mark.parametrize("factor", [1.02])
+def test_mobilenet_in_strips_fits_16_000_bytes(shared_models, factor: float) -> None:
+    graph = zoo_network(shared_models / "mcunet_zoo_topologies.json", "mbv2-w0.35")
+    plan = plan_stages(graph, input="rows", max_mac_overhead=factor)
+    assert plan.arena_bytes <= 16_000
+    assert sum(s.macs for s in plan.stages) <= factor * total_macs(graph)

@@ -1,0 +1,44 @@
+"""The families of kernels: which one a core runs best, and how a portable Call becomes one of its calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from tflm_mcunet.codegen import arm_dsp
+from tflm_mcunet.codegen.call import Call
+from tflm_mcunet.errors import UsageError
+
+PORTABLE = "portable"
+
+_SPECIALISE: Mapping[str, Callable[..., Call]] = {"arm_dsp": arm_dsp.specialise}
+
+#: Cores with the DSP extension.
+_CORES = {"cortex-m4": "arm_dsp", "cortex-m7": "arm_dsp", "cortex-m33": "arm_dsp"}
+
+
+def family_of(core: str) -> str:
+    """The family for a core, or for an engine such as "qemu:cortex-m4".
+
+    Example:
+        >>> family_of("qemu:cortex-m4"), family_of("host")
+        ('arm_dsp', 'portable')
+    """
+    return _CORES.get(core.lower().removeprefix("qemu:"), PORTABLE)
+
+
+def specialised(call: Call, family: str, *, is_layer: bool) -> Call:
+    """The family's call, or `call` itself where the family has none that is exact.
+
+    Args:
+        call: Call. Of the portable family.
+        family: str. "portable" or "arm_dsp".
+        is_layer: bool. The operands are whole maps, row after row, and the output overlaps no input.
+
+    Raises:
+        UsageError: no such family.
+    """
+    if family == PORTABLE:
+        return call
+    if family not in _SPECIALISE:
+        raise UsageError(f"Expected `family` to be one of {', '.join((PORTABLE, *_SPECIALISE))}, got {family!r}")
+    return _SPECIALISE[family](call, is_layer=is_layer)

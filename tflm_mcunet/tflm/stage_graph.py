@@ -1,0 +1,194 @@
+"""A Schedule as a `.tflite` for TFLite Micro: each stage through which rows flow is one custom operator.
+
+Every place of a Schedule is an offset in one arena, and TFLite Micro's offline plan takes offsets that overlap. So the
+maps between stages lie where the Schedule says, and each stage's operator has one more output, its workspace, from the
+beginning of the arena to the last byte that the stage touches. What runs as a layer stays a stock operator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from tflm_mcunet.codegen.program import Program, build_program
+from tflm_mcunet.errors import UnsupportedOpError
+from tflm_mcunet.graph import Graph, Op, Tensor
+from tflm_mcunet.schedule.rows import row_graph
+from tflm_mcunet.schedule.schedule import Schedule, Stage
+from tflm_mcunet.schedule.stream import StreamPlan
+from tflm_mcunet.tflite import prune, without_metadata
+from tflm_mcunet.tflm.in_place import in_place_operands
+from tflm_mcunet.tflm.offline_plan import METADATA_NAME, with_offline_plan
+from tflm_mcunet.tflm.stage_op import STAGE, PackedStage, Run, Tables, pack_stage
+
+#: Operators that give their operand another name, which TFLite Micro does without a copy where both lie at one place.
+_NAMES = ("EXPAND_DIMS", "RESHAPE", "SQUEEZE")
+
+
+def has_stages(graph: Graph) -> bool:
+    """Whether a graph holds stages as custom operators."""
+    return any(op.type == "CUSTOM" and op.custom_code == STAGE for op in graph.ops)
+
+
+def stage_graph(schedule: Schedule) -> Graph:
+    """The graph in which each stage with a plan is one operator, with the Schedule as its offline plan.
+
+    Args:
+        schedule: Schedule. Its input resident.
+
+    Returns:
+        Graph. For TFLite Micro with the operator of `tflm_mcunet/tflm_ops.h`; outputs as the Schedule's own graph.
+
+    Raises:
+        UnsupportedOpError: the Schedule has no such form, and why.
+    """
+    graph = schedule.graph
+    _require(schedule)
+    builder = _Builder(schedule)
+    for stage in schedule.stages:
+        builder.add(stage)
+    for t in graph.outputs:
+        builder.name(t)
+    offsets = {t: o for t, o in builder.offsets.items() if not builder.tensors[t].is_constant}
+    misplaced = [t for t, o in offsets.items() if o % 16]
+    if misplaced:
+        raise UnsupportedOpError(f"tensor {misplaced[0]} does not lie at a multiple of 16")
+    tensors = list(builder.tensors)
+    data = builder.tables.data or bytes(4)
+    tensors[builder.tables.tensor] = Tensor("tflm_mcunet/tables", (len(data) // 4,), "int32", data=data)
+    staged = replace(graph, tensors=tuple(tensors), ops=tuple(builder.ops))
+    return prune(with_offline_plan(without_metadata(staged, METADATA_NAME), offsets))
+
+
+def _require(schedule: Schedule) -> None:
+    """Refuse what has no form in TFLite Micro."""
+    graph = schedule.graph
+    if any(plan.fed >= 0 for stage in schedule.stages for plan in _passes(stage)):
+        raise UnsupportedOpError("TFLite Micro holds the whole input: rows cannot be fed to it")
+    for tensor in graph.tensors:
+        if tensor.is_variable:
+            raise UnsupportedOpError(f"variable {tensor.name!r} cannot lie in an arena that stages share")
+
+
+class _Builder:
+    """Puts together the operators of the new graph, stage by stage."""
+
+    def __init__(self, schedule: Schedule) -> None:
+        self.schedule = schedule
+        self.graph = schedule.graph
+        self.rows = row_graph(self.graph)
+        self.tables = Tables(len(self.graph.tensors))
+        self.tensors: list[Tensor] = [*self.graph.tensors, Tensor("tflm_mcunet/tables", (1,), "int32")]
+        self.offsets: dict[int, int] = dict(schedule.offsets)
+        self.ops: list[Op] = []
+        self.made = {*self.graph.inputs}
+        self.packed = self._packed()
+
+    def _packed(self) -> Mapping[int, PackedStage]:
+        """First operator of a stage -> its operator, for the stages that stock kernels cannot run."""
+        schedule = self.schedule
+        wanted = [s.plan is not None or not self._is_stock(s) for s in schedule.stages]
+        kept = [
+            s if w else replace(s, ops=(), plan=None) for s, w in zip(schedule.stages, wanted, strict=True)
+        ]
+        program = build_program(replace(schedule, stages=tuple(kept)))
+        runs = _runs_by_stage(program, schedule)
+        return {
+            schedule.stages[i].ops[0]: pack_stage(
+                self.graph, found, program.tensors, schedule.offsets, schedule.arena_bytes, self.tables
+            )
+            for i, found in runs.items()
+        }
+
+    def _is_stock(self, stage: Stage) -> bool:
+        """Whether TFLite Micro's own kernels can run a layer where the Schedule placed its maps."""
+        for index in stage.ops:
+            op = self.graph.ops[index]
+            if self._is_name(op):
+                continue
+            if not all(t < 0 or self._has_place(t) for t in (*op.inputs, *op.outputs)):
+                return False
+            if not self._is_apart(op):
+                return False
+        return True
+
+    def _is_name(self, op: Op) -> bool:
+        return op.type in _NAMES and bool(op.outputs) and op.outputs[0] in self.rows.alias
+
+    def _has_place(self, tensor: int) -> bool:
+        return self.graph.tensors[tensor].is_constant or self._place(tensor) is not None
+
+    def _place(self, tensor: int) -> int | None:
+        return self.offsets.get(tensor, self.offsets.get(self.rows.alias.get(tensor, tensor)))
+
+    def _is_apart(self, op: Op) -> bool:
+        """Whether no output lies over an operand, but where TFLite Micro's kernel allows that."""
+        allowed = [op.inputs[p] for p in in_place_operands(self.graph, op)]
+        for output in op.outputs:
+            start = self._place(output)
+            for operand in op.inputs:
+                if start is None or operand < 0 or self.graph.tensors[operand].is_constant:
+                    continue
+                other = self._place(operand)
+                assert other is not None
+                size, length = (self.graph.tensors[t].size_bytes for t in (output, operand))
+                is_over = start < other + length and other < start + size
+                if is_over and not (operand in allowed and start == other):
+                    return False
+        return True
+
+    def add(self, stage: Stage) -> None:
+        """Add the operators of a stage."""
+        packed = self.packed.get(stage.ops[0]) if stage.ops else None
+        if packed is not None:
+            self._add_packed(packed)
+            return
+        for index in stage.ops:
+            op = self.graph.ops[index]
+            if self._is_name(op):
+                continue  # Added before the operator that reads it, if any does.
+            for t in op.inputs:
+                self.name(t)
+            self.ops.append(op)
+            self.made.update(op.outputs)
+
+    def _add_packed(self, packed: PackedStage) -> None:
+        number = sum(op.custom_code == STAGE for op in self.ops)
+        workspace = len(self.tensors)
+        name = f"tflm_mcunet/workspace_{number}"
+        self.tensors.append(Tensor(name, (packed.workspace_bytes,), "int8"))
+        self.offsets[workspace] = 0
+        inputs, outputs = (*packed.inputs, *packed.constants), (*packed.outputs, workspace)
+        self.ops.append(Op("CUSTOM", inputs, outputs, custom_code=STAGE, custom_options=packed.options))
+        self.made.update(packed.outputs)
+
+    def name(self, tensor: int) -> None:
+        """Make sure that a tensor is there which is another name for one that is."""
+        if tensor < 0 or tensor in self.made or tensor not in self.rows.alias:
+            return
+        source = self.rows.alias[tensor]
+        maker = self.graph.ops[self.graph.producers()[tensor]]
+        if maker.type not in _NAMES:
+            raise UnsupportedOpError(f"TFLite Micro has no {maker.type} that moves nothing")
+        self.ops.append(replace(maker, inputs=(source, *maker.inputs[1:])))
+        self.offsets.setdefault(tensor, self.offsets[source])
+        self.made.add(tensor)
+
+
+def _runs_by_stage(program: Program, schedule: Schedule) -> dict[int, list[Run]]:
+    """Position of a stage in the Schedule -> what the engine runs of it, one after the other."""
+    stage_of = {op: i for i, stage in enumerate(schedule.stages) for op in stage.ops}
+    found: dict[int, list[Run]] = {}
+    for built in program.stages:
+        number = stage_of[built.steps[0].op]
+        runs = found.setdefault(number, [])
+        passes = _passes(schedule.stages[number])
+        held = {s.tensor: s.row_bytes for s in passes[len(runs)].storages} if passes else {}
+        runs.append(Run(built.steps, held))
+    return found
+
+
+def _passes(stage: Stage) -> tuple[StreamPlan, ...]:
+    if stage.plan is None:
+        return ()
+    return (stage.plan,) if isinstance(stage.plan, StreamPlan) else stage.plan.passes

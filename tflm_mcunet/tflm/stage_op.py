@@ -1,0 +1,265 @@
+"""One stage of a Schedule as the options and operands of the operator TFLM_MCUNET_STAGE.
+
+The layout of the options is told in `src/tflm/stage_options.h`; every number is a little-endian 32-bit word.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tflm_mcunet.codegen.program import Rows, Step
+from tflm_mcunet.errors import ModelError, UnsupportedOpError
+from tflm_mcunet.graph import Graph, Op
+from tflm_mcunet.schedule.schedule import aligned
+from tflm_mcunet.tflm.kernel_memory import KernelMemory
+from tflm_mcunet.tflm.stage_kernels import params_parts, stage_kernel, stage_kernels, structure_bytes
+
+#: The operator's name in a model.
+STAGE = "TFLM_MCUNET_STAGE"
+
+MAGIC, VERSION = 0x5355434D, 1
+HEADER_WORDS, MAP_WORDS, TENSOR_WORDS, OP_WORDS, POINTER_WORDS = 16, 2, 7, 12, 3
+NONE = 0xFFFFFFFF
+_NO_TENSOR = 0xFFFF
+_CHECKED = 4  # Words before the part that the checksum covers.
+
+
+class Tables:
+    """The constants that no tensor of the model holds, in one array that all stages share."""
+
+    def __init__(self, tensor: int) -> None:
+        self.tensor = tensor
+        self.data = b""
+        self._offsets: dict[bytes, int] = {}
+
+    def add(self, raw: bytes) -> int:
+        """The offset of these bytes, a multiple of 4."""
+        if raw not in self._offsets:
+            self._offsets[raw] = len(self.data)
+            self.data += raw + bytes(-len(raw) % 4)
+        return self._offsets[raw]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What the engine runs to its end before the next begins.
+
+    Args:
+        steps: tuple of Step, as `build_program` makes them.
+        row_bytes: mapping. Tensor -> bytes of one of its rows, where not the whole row is held.
+    """
+
+    steps: tuple[Step, ...]
+    row_bytes: Mapping[int, int]
+
+
+@dataclass(frozen=True)
+class PackedStage:
+    """The operator of one stage.
+
+    Args:
+        inputs, outputs: tuple of int. The maps that it reads and writes, tensors of the graph.
+        constants: tuple of int. Tensors of the graph, or of the tables.
+        workspace_bytes: int. One past the last byte of the arena that the stage touches.
+        options: bytes.
+    """
+
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    constants: tuple[int, ...]
+    workspace_bytes: int
+    options: bytes = field(repr=False)
+
+
+def pack_stage(
+    graph: Graph,
+    runs: Sequence[Run],
+    tensors: Sequence[Rows],
+    offsets: Mapping[int, int],
+    arena_bytes: int,
+    tables: Tables,
+) -> PackedStage:
+    """The operator that runs a stage.
+
+    Args:
+        graph: Graph.
+        runs: sequence of Run. The stage.
+        tensors: sequence of Rows. What the steps' operands index.
+        offsets: mapping. Tensor -> offset in the arena, for whole maps.
+        arena_bytes: int. The Schedule's: a step whose scratch lies behind it gets scratch behind the stage instead.
+        tables: Tables. Takes the derived constants.
+
+    Raises:
+        UnsupportedOpError: the operator cannot run the stage.
+    """
+    steps = [step for run in runs for step in run.steps]
+    written = {tensors[s.tensors[-1]].tensor for s in steps}
+    used = list(dict.fromkeys(t for s in steps for t in s.tensors))
+    maps = dict.fromkeys(tensors[t].tensor for t in used if not tensors[t].is_constant)
+    inputs = tuple(t for t in maps if t not in written)
+    outputs = tuple(t for t in maps if t in written and t in offsets)
+    constants = dict.fromkeys(tensors[t].tensor for t in used if tensors[t].is_constant)
+    bases = len(constants)
+    row_bytes = _row_bytes(runs, tensors)
+    end = _end_bytes(graph, steps, tensors, row_bytes, (*inputs, *outputs), offsets)
+    behind = aligned(end)
+    scratch_bytes = max((_behind(s, arena_bytes) for s in steps), default=0)
+    workspace_bytes = behind + scratch_bytes if scratch_bytes else end
+
+    map_words = [n for t in (*inputs, *outputs) for n in (offsets[t], graph.tensors[t].size_bytes)]
+    rows: list[int] = []  # And the shifts of operators.
+    tensor_words: list[int] = []
+    for t in used:
+        place = tensors[t]
+        base = 1 + list(constants).index(place.tensor) if place.is_constant else 0
+        tensor_words += _tensor_words(place, row_bytes[t], base, len(rows) if place.row_offsets else NONE)
+        rows += place.row_offsets
+    op_words: list[int] = []
+    operands: list[int] = []
+    pointers: list[int] = []
+    params = b""
+    for step in steps:
+        scratch = behind if _behind(step, arena_bytes) else step.scratch_offset
+        hold = _NO_TENSOR if step.hold < 0 else used.index(step.hold)
+        first = (len(operands), len(pointers) // POINTER_WORDS, len(params) // 4)
+        shift = len(rows) if step.shifts else NONE
+        rows += step.shifts
+        op_words += [*_op_words(step, scratch if scratch <= workspace_bytes else 0, hold, first), shift]
+        operands += [used.index(t) for t in step.tensors]
+        arrays, words = params_parts(step.call)
+        for array in arrays:
+            pointers += _pointer(graph, graph.ops[step.op], array, constants, tables)
+        params += words
+    sections = (
+        map_words, [len(r.steps) for r in runs], tensor_words, op_words, [], rows, pointers,
+    )  # fmt: skip
+    body = [np.array(s, np.int64).astype("<u4").tobytes() for s in sections]
+    body[4] = np.array([*operands, *([0] * (len(operands) % 2))], "<u2").tobytes()
+    counts = [
+        workspace_bytes, len(inputs), len(outputs), len(constants), bases, len(used), len(runs), len(steps),
+        len(operands), len(rows), len(pointers) // POINTER_WORDS, len(params) // 4,
+    ]  # fmt: skip
+    options = sealed(np.array(counts, "<u4").tobytes() + b"".join(body) + params)
+    return PackedStage(inputs, outputs, tuple(constants), workspace_bytes, options)
+
+
+def sealed(checked: bytes) -> bytes:
+    """Options from what follows their checksum."""
+    words = [MAGIC, VERSION, _CHECKED + len(checked) // 4, zlib.adler32(checked)]
+    return np.array(words, "<u4").tobytes() + checked
+
+
+def _row_bytes(runs: Sequence[Run], tensors: Sequence[Rows]) -> dict[int, int]:
+    """Bytes of a row of each tensor, as far as it is held."""
+    found: dict[int, int] = {}
+    for run in runs:
+        for step in run.steps:
+            views = (*step.call.inputs, *step.call.outputs)
+            if step.call.batch != 1:
+                raise UnsupportedOpError("a stage takes one image at a time")
+            for number, view in zip(step.tensors, views, strict=True):
+                held = run.row_bytes.get(tensors[number].tensor, view.row_bytes)
+                found[number] = max(found.get(number, 0), held)
+    return found
+
+
+def _behind(step: Step, arena_bytes: int) -> int:
+    """Bytes of scratch behind the arena that a step works with."""
+    is_behind = step.scratch_offset >= aligned(arena_bytes) > 0
+    return step.call.in_place_scratch_bytes if is_behind else 0
+
+
+def _end_bytes(
+    graph: Graph,
+    steps: Sequence[Step],
+    tensors: Sequence[Rows],
+    row_bytes: Mapping[int, int],
+    maps: Sequence[int],
+    offsets: Mapping[int, int],
+) -> int:
+    """One past the last byte of maps, rows and sums."""
+    ends = [offsets[t] + graph.tensors[t].size_bytes for t in maps]
+    for number, width in row_bytes.items():
+        place = tensors[number]
+        if not place.is_constant:
+            last = max(place.row_offsets, default=place.offset + (place.slots - 1) * place.pitch_bytes)
+            ends.append(last + width)
+    ends += [s.scratch_offset + 4 * s.call.outputs[0].row_bytes for s in steps if s.call.is_sum]
+    return max(ends)
+
+
+def _tensor_words(place: Rows, row_bytes: int, base: int, rows: int) -> list[int]:
+    slots = place.slots if not place.row_offsets else place.height
+    return [
+        place.offset,
+        place.pitch_bytes,
+        row_bytes,
+        _halves(place.height, slots),
+        _halves(place.step % 65536, place.phase),
+        base,
+        rows,
+    ]
+
+
+def _op_words(step: Step, scratch: int, hold: int, first: tuple[int, int, int]) -> list[int]:
+    call, window = step.call, step.call.window
+    operand, pointer, param = first
+    return [
+        stage_kernel(call).number,
+        _halves(len(call.inputs) | len(call.outputs) << 8, operand),
+        _halves(window.kernel_h, window.stride_h),
+        _halves(window.dilation_h, window.pad_top % 65536),
+        *step.columns,
+        scratch,
+        _halves(call.outputs[0].row_bytes if call.is_sum else 0, hold),
+        pointer,
+        param,
+    ]
+
+
+def _halves(low: int, high: int) -> int:
+    if not (0 <= low < 65536 and 0 <= high < 65536):
+        raise UnsupportedOpError(f"a stage counts to 65535, not {max(low, high)}")
+    return low | high << 16
+
+
+def _pointer(
+    graph: Graph, op: Op, array: np.ndarray | None, constants: dict[int, None], tables: Tables
+) -> list[int]:
+    """A pointer as [constant, offset, bytes]: into the model's own tensor where that holds the array."""
+    if array is None:
+        return [NONE, 0, 0]
+    raw = np.ascontiguousarray(array).tobytes()
+    own = next((t for t in op.inputs if t >= 0 and graph.tensors[t].data == raw), -1)
+    offset = 0 if own >= 0 else tables.add(raw)
+    tensor = own if own >= 0 else tables.tensor
+    constants.setdefault(tensor)
+    return [list(constants).index(tensor), offset, len(raw)]
+
+
+def stage_memory(graph: Graph, op: Op, pointer_bits: int) -> KernelMemory:
+    """What the operator takes from the arena besides its tensors: for `tflm.memory`."""
+    pointer = pointer_bits // 8
+    data, rows, stage, stage_op = structure_bytes(pointer)
+    words = np.frombuffer(op.custom_options, "<u4")
+    if len(words) < HEADER_WORDS or words[1] != VERSION or words[2] != len(words):
+        raise ModelError(
+            f"the options of {STAGE} are damaged, or of another version", "convert the model anew"
+        )
+    inputs, outputs, _, bases, tensors, stages, ops = (int(n) for n in words[5:12])
+    at = HEADER_WORDS + MAP_WORDS * (inputs + outputs) + stages + TENSOR_WORDS * tensors
+    records = words[at : at + OP_WORDS * ops].reshape(ops, OP_WORDS)
+    known = {kernel.number: kernel for kernel in stage_kernels().values()}
+    if not known.keys() >= {int(r[0]) for r in records}:
+        raise ModelError(f"{STAGE} names a kernel that this version lacks", "update tflm-mcunet")
+    windows = [1 if known[int(r[0])].is_sum else (int(r[1]) & 255) * (int(r[2]) & 65535) for r in records]
+    pieces = [
+        (1 + bases) * pointer, max([1, *windows]) * pointer, tensors * rows, ops * stage_op, stages * stage,
+        2 * (tensors + ops),
+        *(pointer * known[int(r[0])].pointers + 4 * known[int(r[0])].words for r in records),
+    ]  # fmt: skip
+    return KernelMemory(init=(data,), prepare=(sum(aligned(n, pointer) for n in pieces),))

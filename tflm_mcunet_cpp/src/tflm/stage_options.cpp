@@ -1,0 +1,398 @@
+// Options that were damaged, or made by another version, are refused here, before anything runs. What the
+// checks cannot see (a structure's own numbers) is what the checksum is for.
+#include "stage_options.h"
+
+#include <string.h>
+
+#include "../kernels/binary.h"
+#include "../kernels/concatenation.h"
+#include "../kernels/conv_2d.h"
+#include "../kernels/depthwise_conv_2d.h"
+#include "../kernels/fully_connected.h"
+#include "../kernels/lookup.h"
+#include "../kernels/pad.h"
+#include "../kernels/pool_2d.h"
+#include "../kernels/quantize.h"
+#include "../kernels/row_sum.h"
+#include "../kernels/softmax.h"
+
+namespace tflm_mcunet {
+namespace {
+
+struct Kernel {
+  uint32_t number;
+  RowKernel row;
+  const SumKernels* sum;
+  uint8_t pointers;
+  uint8_t words;
+};
+
+constexpr size_t aligned(size_t bytes) { return (bytes + sizeof(void*) - 1) / sizeof(void*) * sizeof(void*); }
+
+constexpr size_t params_bytes(size_t pointers, size_t words) {
+  return aligned(pointers * sizeof(void*) + words * 4);
+}
+
+// A structure of words alone is not padded to a pointer.
+#define CHECK_SIZE(structure, pointers, words)                                 \
+  static_assert(aligned(sizeof(structure)) == params_bytes(pointers, words) && \
+                    sizeof(structure) >= pointers * sizeof(void*) + words * 4, \
+                "kernel_list.h does not fit " #structure);
+#define ROW_KERNEL(number, kernel, structure, pointers, words) CHECK_SIZE(structure, pointers, words)
+#define SUM_KERNEL(number, kernel, structure, pointers, words) CHECK_SIZE(structure, pointers, words)
+#include "kernel_list.h"
+#undef ROW_KERNEL
+#undef SUM_KERNEL
+
+#define ROW_KERNEL(number, kernel, structure, pointers, words) {number, kernel, nullptr, pointers, words},
+#define SUM_KERNEL(number, kernel, structure, pointers, words) {number, nullptr, &kernel, pointers, words},
+const Kernel kKernels[] = {
+#include "kernel_list.h"
+};
+#undef ROW_KERNEL
+#undef SUM_KERNEL
+
+const Kernel* find_kernel(uint32_t number) {
+  for (const Kernel& kernel : kKernels) {
+    if (kernel.number == number) {
+      return &kernel;
+    }
+  }
+  return nullptr;
+}
+
+inline uint16_t low(uint32_t word) { return static_cast<uint16_t>(word & 0xFFFFu); }
+inline uint16_t high(uint32_t word) { return static_cast<uint16_t>(word >> 16); }
+
+uint32_t adler32(const uint8_t* bytes, size_t count) {
+  uint32_t a = 1, b = 0;
+  for (size_t i = 0; i < count; ++i) {
+    a = (a + bytes[i]) % 65521u;
+    b = (b + a) % 65521u;
+  }
+  return b << 16 | a;
+}
+
+// Whether `count` records from `first` lie in a table of `size`.
+inline bool fits(uint64_t first, uint64_t count, uint64_t size) { return first + count <= size; }
+
+const char* check_tensor(const StageOptions& options, const uint32_t* tensor,
+                         const StageConstants& constants) {
+  const uint32_t* header = options.header;
+  const uint64_t row_bytes = tensor[2];
+  const uint32_t height = low(tensor[3]), slots = high(tensor[3]), base = tensor[5], first = tensor[6];
+  StageConstant constant = {nullptr, header[kWorkspaceBytes]};
+  if (base > header[kBases] || (base != 0 && !constants.get(constants.runtime, base - 1, &constant))) {
+    return "a tensor lies nowhere";
+  }
+  const uint64_t size = constant.bytes;
+  if (height == 0 || slots == 0 || high(tensor[4]) >= slots) {
+    return "a tensor has no rows";
+  }
+  if (first == kNone) {
+    const uint64_t last = static_cast<uint64_t>(slots - 1) * tensor[1];
+    return fits(tensor[0] + last, row_bytes, size) ? nullptr : "rows lie outside of their memory";
+  }
+  if (!fits(first, height, header[kOffsets])) {
+    return "a tensor's row offsets are missing";
+  }
+  for (uint32_t y = 0; y < height; ++y) {
+    if (!fits(options.offsets[first + y], row_bytes, size)) {
+      return "a row lies outside of its memory";
+    }
+  }
+  return nullptr;
+}
+
+const char* check_op(const StageOptions& options, const uint32_t* op) {
+  const uint32_t* header = options.header;
+  const Kernel* kernel = find_kernel(op[0]);
+  if (kernel == nullptr) {
+    return "it names a kernel that this version lacks";
+  }
+  const uint32_t inputs = op[1] & 0xFFu, outputs = op[1] >> 8 & 0xFFu, first = high(op[1]);
+  if (inputs == 0 || outputs != 1 || !fits(first, inputs + outputs, header[kOperands])) {
+    return "an operator's operands are missing";
+  }
+  for (uint32_t i = 0; i <= inputs; ++i) {
+    if (options.operands[first + i] >= header[kTensors]) {
+      return "an operand is no tensor";
+    }
+  }
+  if (options.tensors[options.operands[first + inputs] * kTensorWords + 5] != 0) {
+    return "an operator writes to a constant";
+  }
+  const uint32_t hold = high(op[8]), sums = low(op[8]);
+  if (hold != kNoTensor && hold >= header[kTensors]) {
+    return "an operator waits for no tensor";
+  }
+  if (op[11] != kNone) {
+    if (!fits(op[11], inputs + outputs, header[kOffsets])) {
+      return "an operator's shifts are missing";
+    }
+    for (uint32_t i = 0; i <= inputs; ++i) {
+      if (options.offsets[op[11] + i] > options.tensors[options.operands[first + i] * kTensorWords + 2]) {
+        return "an operator reaches past a row";
+      }
+    }
+  }
+  if (low(op[2]) == 0 || op[7] > header[kWorkspaceBytes]) {
+    return "an operator has no window or no scratch memory";
+  }
+  if (kernel->sum != nullptr) {
+    const int32_t skipped = -static_cast<int16_t>(high(op[3]));
+    const uint32_t height = low(options.tensors[options.operands[first] * kTensorWords + 3]);
+    if (inputs != 1 || (skipped > 0 && static_cast<uint32_t>(skipped) >= height)) {
+      return "a sum has no rows";
+    }
+    if (op[7] % 4 != 0 || !fits(op[7], 4u * static_cast<uint64_t>(sums), header[kWorkspaceBytes])) {
+      return "sums lie outside of the workspace";
+    }
+  }
+  if (!fits(op[9], kernel->pointers, header[kPointers]) || !fits(op[10], kernel->words, header[kParams])) {
+    return "an operator's parameters are missing";
+  }
+  return nullptr;
+}
+
+// Hands out the memory of a stage, piece by piece.
+class Pieces {
+ public:
+  explicit Pieces(uint8_t* memory) : memory_(memory) {}
+  uint8_t* take(size_t bytes) {
+    uint8_t* piece = memory_ == nullptr ? nullptr : memory_ + used_;
+    used_ += aligned(bytes);
+    return piece;
+  }
+  size_t used() const { return used_; }
+
+ private:
+  uint8_t* memory_;
+  size_t used_ = 0;
+};
+
+size_t window_rows(const StageOptions& options) {
+  size_t most = 1;
+  for (uint32_t i = 0; i < options.header[kOps]; ++i) {
+    const uint32_t* op = options.ops + i * kOpWords;
+    const size_t rows =
+        find_kernel(op[0])->sum != nullptr ? 1 : static_cast<size_t>(op[1] & 0xFFu) * low(op[2]);
+    most = rows > most ? rows : most;
+  }
+  return most;
+}
+
+struct Memory {
+  uint8_t *bases, *window, *tensors, *ops, *stages, *counts;
+};
+
+Memory take_tables(const StageOptions& options, Pieces* pieces) {
+  const uint32_t* header = options.header;
+  Memory memory;
+  memory.bases = pieces->take((1 + header[kBases]) * sizeof(void*));
+  memory.window = pieces->take(window_rows(options) * sizeof(void*));
+  memory.tensors = pieces->take(header[kTensors] * sizeof(Rows));
+  memory.ops = pieces->take(header[kOps] * sizeof(StageOp));
+  memory.stages = pieces->take(header[kStages] * sizeof(Stage));
+  memory.counts = pieces->take((header[kTensors] + header[kOps]) * sizeof(uint16_t));
+  return memory;
+}
+
+// A kernel's structure: its pointers, then its words.
+void fill_params(const StageOptions& options, const StageConstants& constants, const uint32_t* op,
+                 const Kernel& kernel, uint8_t* params) {
+  for (uint32_t i = 0; i < kernel.pointers; ++i) {
+    const uint32_t* pointer = options.pointers + (op[9] + i) * kPointerWords;
+    StageConstant constant = {nullptr, 0};
+    if (pointer[0] != kNone) {
+      constants.get(constants.runtime, pointer[0], &constant);
+      constant.data += pointer[1];
+    }
+    const void* value = constant.data;
+    memcpy(params + i * sizeof(void*), &value, sizeof(void*));
+  }
+  memcpy(params + kernel.pointers * sizeof(void*), options.params + op[10], kernel.words * 4u);
+}
+
+void fill_op(const StageOptions& options, const uint32_t* op, const Kernel& kernel, const void* params,
+             StageOp* target) {
+  target->row = kernel.row;
+  target->sum = kernel.sum;
+  target->whole = nullptr;
+  target->params = params;
+  target->tensors = options.operands + high(op[1]);
+  target->shifts = op[11] == kNone ? nullptr : options.offsets + op[11];
+  target->inputs = static_cast<uint8_t>(op[1] & 0xFFu);
+  target->outputs = 1;
+  target->kernel_h = low(op[2]);
+  target->stride_h = high(op[2]);
+  target->dilation_h = low(op[3]);
+  target->pad_top = static_cast<int16_t>(high(op[3]));
+  target->columns = {static_cast<int32_t>(op[4]), static_cast<int32_t>(op[5]), static_cast<int32_t>(op[6])};
+  target->scratch = op[7];
+  target->sums = low(op[8]);
+  target->hold = high(op[8]);
+}
+
+}  // namespace
+
+const char* read_options(const void* data, size_t bytes, StageOptions* options) {
+  if (data == nullptr || bytes < kHeaderWords * 4 || bytes % 4 != 0) {
+    return "its options are cut short";
+  }
+  if (reinterpret_cast<uintptr_t>(data) % 4 != 0) {
+    return "its options are not aligned: place the model at a multiple of 16";
+  }
+  const uint32_t* header = static_cast<const uint32_t*>(data);
+  if (header[kMagic] != kStageMagic) {
+    return "its options are none of tflm_mcunet";
+  }
+  if (header[kVersion] != kStageVersion) {
+    return "its options are of another version: convert the model anew, or update the library";
+  }
+  const size_t checked = (kChecksum + 1) * 4;
+  if (header[kWords] != bytes / 4 ||
+      adler32(static_cast<const uint8_t*>(data) + checked, bytes - checked) != header[kChecksum]) {
+    return "its options are damaged";
+  }
+  const uint32_t counts[] = {header[kInputMaps], header[kOutputMaps], header[kTensors], header[kOps],
+                             header[kOperands],  header[kConstants],  header[kBases],   header[kStages]};
+  for (uint32_t count : counts) {
+    if (count >= kNoTensor) {
+      return "its tables are too large";
+    }
+  }
+  const uint64_t maps = static_cast<uint64_t>(header[kInputMaps] + header[kOutputMaps]) * kMapWords;
+  const uint64_t tensors = static_cast<uint64_t>(header[kTensors]) * kTensorWords;
+  const uint64_t ops = static_cast<uint64_t>(header[kOps]) * kOpWords;
+  const uint64_t operands = (static_cast<uint64_t>(header[kOperands]) + 1) / 2;
+  const uint64_t pointers = static_cast<uint64_t>(header[kPointers]) * kPointerWords;
+  if (kHeaderWords + maps + header[kStages] + tensors + ops + operands + header[kOffsets] + pointers +
+          header[kParams] !=
+      header[kWords]) {
+    return "its tables do not fill its options";
+  }
+  options->header = header;
+  options->maps = header + kHeaderWords;
+  options->stages = options->maps + maps;
+  options->tensors = options->stages + header[kStages];
+  options->ops = options->tensors + tensors;
+  options->operands = reinterpret_cast<const uint16_t*>(options->ops + ops);
+  options->offsets = options->ops + ops + operands;
+  options->pointers = options->offsets + header[kOffsets];
+  options->params = options->pointers + pointers;
+  return nullptr;
+}
+
+const char* check_options(const StageOptions& options, const StageConstants& constants) {
+  const uint32_t* header = options.header;
+  if (header[kOps] == 0 || header[kBases] > header[kConstants]) {
+    return "it has no operators, or operands that are not there";
+  }
+  uint64_t staged = 0;
+  for (uint32_t i = 0; i < header[kStages]; ++i) {
+    staged += options.stages[i];
+    if (options.stages[i] == 0) {
+      return "a stage is empty";
+    }
+  }
+  if (staged != header[kOps]) {
+    return "its stages do not cover its operators";
+  }
+  for (uint32_t i = 0; i < header[kInputMaps] + header[kOutputMaps]; ++i) {
+    const uint32_t* map = options.maps + i * kMapWords;
+    if (!fits(map[0], map[1], header[kWorkspaceBytes])) {
+      return "a map lies outside of the workspace";
+    }
+  }
+  for (uint32_t i = 0; i < header[kTensors]; ++i) {
+    if (const char* wrong = check_tensor(options, options.tensors + i * kTensorWords, constants)) {
+      return wrong;
+    }
+  }
+  for (uint32_t i = 0; i < header[kOps]; ++i) {
+    if (const char* wrong = check_op(options, options.ops + i * kOpWords)) {
+      return wrong;
+    }
+  }
+  for (uint32_t i = 0; i < header[kPointers]; ++i) {
+    const uint32_t* pointer = options.pointers + i * kPointerWords;
+    StageConstant constant = {nullptr, 0};
+    if (pointer[0] == kNone) {
+      continue;
+    }
+    if (pointer[0] >= header[kConstants] || !constants.get(constants.runtime, pointer[0], &constant)) {
+      return "a constant is missing, or the model is not placed at a multiple of 16";
+    }
+    if (!fits(pointer[1], pointer[2], constant.bytes) || pointer[1] % 4 != 0) {
+      return "a parameter lies outside of its constant";
+    }
+  }
+  return nullptr;
+}
+
+size_t stage_bytes(const StageOptions& options) {
+  Pieces pieces(nullptr);
+  take_tables(options, &pieces);
+  for (uint32_t i = 0; i < options.header[kOps]; ++i) {
+    const Kernel* kernel = find_kernel(options.ops[i * kOpWords]);
+    pieces.take(params_bytes(kernel->pointers, kernel->words));
+  }
+  return pieces.used();
+}
+
+void build_stage(const StageOptions& options, const StageConstants& constants, uint8_t* memory,
+                 BuiltStage* built) {
+  const uint32_t* header = options.header;
+  Pieces pieces(memory);
+  const Memory tables = take_tables(options, &pieces);
+  void** bases = reinterpret_cast<void**>(tables.bases);
+  Rows* tensors = reinterpret_cast<Rows*>(tables.tensors);
+  StageOp* ops = reinterpret_cast<StageOp*>(tables.ops);
+  bases[0] = nullptr;
+  for (uint32_t i = 0; i < header[kBases]; ++i) {
+    StageConstant constant = {nullptr, 0};
+    constants.get(constants.runtime, i, &constant);
+    bases[1 + i] = const_cast<uint8_t*>(constant.data);  // The engine only reads there: `check_op`.
+  }
+  for (uint32_t i = 0; i < header[kTensors]; ++i) {
+    const uint32_t* tensor = options.tensors + i * kTensorWords;
+    tensors[i] = {tensor[6] == kNone ? nullptr : options.offsets + tensor[6],
+                  tensor[0],
+                  tensor[1],
+                  low(tensor[3]),
+                  high(tensor[3]),
+                  low(tensor[4]),
+                  high(tensor[4]),
+                  static_cast<uint16_t>(tensor[5])};
+  }
+  for (uint32_t i = 0; i < header[kOps]; ++i) {
+    const uint32_t* op = options.ops + i * kOpWords;
+    const Kernel& kernel = *find_kernel(op[0]);
+    uint8_t* params = pieces.take(params_bytes(kernel.pointers, kernel.words));
+    fill_params(options, constants, op, kernel, params);
+    fill_op(options, op, kernel, params, ops + i);
+  }
+  Stage* stages = reinterpret_cast<Stage*>(tables.stages);
+  uint32_t first = 0;
+  for (uint32_t i = 0; i < header[kStages]; ++i) {
+    stages[i] = Stage();
+    stages[i].first_op = static_cast<uint16_t>(first);
+    stages[i].op_count = static_cast<uint16_t>(options.stages[i]);
+    stages[i].batch = 1;
+    stages[i].fed = kNoTensor;
+    first += options.stages[i];
+  }
+  built->program = Program();
+  built->program.tensors = tensors;
+  built->program.ops = ops;
+  built->program.stages = stages;
+  built->program.stage_count = static_cast<uint16_t>(header[kStages]);
+  built->program.tensor_count = static_cast<uint16_t>(header[kTensors]);
+  built->program.op_count = static_cast<uint16_t>(header[kOps]);
+  built->workspace = {bases, reinterpret_cast<const void**>(tables.window),
+                      reinterpret_cast<uint16_t*>(tables.counts)};
+  built->bases = bases;
+}
+
+}  // namespace tflm_mcunet
