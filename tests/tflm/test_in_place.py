@@ -12,8 +12,9 @@ from tflm_graphs import needs_tflm
 from tflm_mcunet.builder import GraphBuilder
 from tflm_mcunet.graph import Graph
 from tflm_mcunet.ops import OPS
+from tflm_mcunet.schedule.layer import plan_layer
 from tflm_mcunet.tflite import write
-from tflm_mcunet.tflm.in_place import IN_PLACE, in_place_operands
+from tflm_mcunet.tflm.in_place import IN_PLACE, in_place_operands, overlapping_operands
 from tflm_mcunet.tflm.interpreter import run
 from tflm_mcunet.tflm.memory import memory
 from tflm_mcunet.tflm.offline_plan import with_offline_plan
@@ -166,6 +167,20 @@ def test_a_chain_runs_in_the_bytes_of_its_largest_tensor():
     np.testing.assert_array_equal(apart.outputs, together.outputs)
     assert apart.allocations.head_bytes == 2 * 16384
     assert together.allocations.head_bytes == 16384
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_a_pad_reads_its_input_from_inside_its_output(seed: int):
+    r = np.random.default_rng(seed)
+    b = GraphBuilder(seed)
+    x = b.input((1, *(int(n) for n in r.integers(1, 20, 3))))
+    pads = [(0, 0), *((int(p), int(q)) for p, q in r.integers(0, 6, (2, 2))), (0, 0)]
+    y = b.pad(b.op("RELU", [x]), pads)
+    graph = b.finish([b.op("RELU", [y])])
+    plan = plan_layer(graph, in_place=overlapping_operands)
+    planned = with_offline_plan(plan.graph, plan.offsets)
+    inputs = arrays(graph, seed)
+    np.testing.assert_array_equal(run(write(graph), inputs).outputs, run(write(planned), inputs).outputs)
 
 
 def test_the_whitelist_has_no_entry_beyond_these_tests():

@@ -76,3 +76,16 @@ def in_place_operands(graph: Graph, op: Op) -> tuple[int, ...]:
         if (operand.dtype, output.dtype) in proven and operand.elements == output.elements:
             found.append(position)
     return tuple(found)
+
+
+def overlapping_operands(graph: Graph, op: Op) -> tuple[int, ...]:
+    """The positions of operands that may lie inside the output's bytes: those of `in_place_operands`, and a PAD's.
+
+    An int8 PAD of height and width copies its input forwards in ascending order: the input may lie so far into the
+    output that no byte is overwritten before it is read (`schedule.in_place.pad_shift` says how far; proven in
+    `tests/tflm/test_in_place.py`).
+    """
+    if op.type == "PAD" and graph.tensors[op.inputs[0]].dtype == "int8":
+        operand = graph.tensors[op.inputs[0]]
+        return () if operand.is_constant or operand.is_variable else (0,)
+    return in_place_operands(graph, op)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from tflm_mcunet.graph import Graph, Op
 from tflm_mcunet.schedule.layer import plan_layer
 from tflm_mcunet.tflite import without_metadata
-from tflm_mcunet.tflm.in_place import in_place_operands
+from tflm_mcunet.tflm.in_place import overlapping_operands
 from tflm_mcunet.tflm.kernel_table import KERNELS
 from tflm_mcunet.tflm.memory import memory
 from tflm_mcunet.tflm.offline_plan import METADATA_NAME, with_offline_plan
@@ -26,7 +26,7 @@ def layer_plan(source: Graph, cleaned: Graph) -> tuple[Graph, int, tuple[str, ..
     """
     bare = without_metadata(cleaned, METADATA_NAME)
     candidates = [source, bare]
-    plan = plan_layer(bare, in_place=_in_place(bare), scratch=_scratch)
+    plan = plan_layer(bare, in_place=overlapping_operands, scratch=_scratch)
     ordered = plan.graph
     candidates += [ordered, with_offline_plan(ordered, plan.offsets)]
     best, head = source, memory(source).head_bytes
@@ -39,15 +39,6 @@ def layer_plan(source: Graph, cleaned: Graph) -> tuple[Graph, int, tuple[str, ..
     if best is source:
         return source, head, (f"no order or placement needs less than the {head:,} bytes of the original",)
     return best, head, ()
-
-
-def _in_place(graph: Graph) -> Mapping[str, tuple[int, ...]]:
-    """Operator type -> operand positions that the output may take in every operator of that type."""
-    common: dict[str, set[int]] = {}
-    for op in graph.ops:
-        positions = set(in_place_operands(graph, op))
-        common[op.type] = common.get(op.type, positions) & positions
-    return {name: tuple(sorted(positions)) for name, positions in common.items() if positions}
 
 
 def _scratch(graph: Graph, op: Op) -> Sequence[int]:
