@@ -1,11 +1,15 @@
-"""Fixtures of every suite."""
+"""What every suite uses."""
 
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
+
+# `harness` lies here, and the drawn graphs of the kernels' suite serve several others.
+sys.path[:0] = [str(Path(__file__).parent / "kernels"), str(Path(__file__).parent)]
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
-"""Lets these tests import `harness` (one folder up), their own drawn chains, and the kernels' drawn networks."""
+"""Lets these tests import their drawn chains and the zoo."""
 
 import sys
 from pathlib import Path
 
-_TESTS = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(_TESTS / "streams"), str(_TESTS / "kernels"), str(_TESTS)]
+sys.path.insert(0, str(Path(__file__).parent))
