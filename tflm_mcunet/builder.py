@@ -293,8 +293,9 @@ class GraphBuilder:
         weights = self.random.integers(-127, 128, shape, dtype=np.int8)
         source = self.tensors[x]
         count = filters if axis is not None else 1
-        # Real values keep their size from layer to layer, or scales would overflow in deep graphs.
-        drawn = self.random.uniform(0.2, 1.0, count).astype(np.float32) * np.float32(0.013 / depth**0.5)
+        # Weights shrink where values have grown large, or scales would overflow in deep graphs.
+        unit = np.float32(0.01 / max(source.scale, 1.0))
+        drawn = self.random.uniform(0.2, 1.0, count).astype(np.float32) * unit
         scales = tuple(float(s) for s in drawn)
         quantization = Quantization(scales, (0,) * count, axis or 0)
         w = self.tensor(shape, data=weights)

@@ -122,7 +122,7 @@ def test_an_input_may_be_fed_by_rows(tmp_path, on):
     tensors = "void* model_input(int) { return nullptr; }\nvoid* model_output(int) { return arena + 32; }\n"
     program = write_program(tmp_path, FEEDS, tensors=tensors, arena_bytes=64)
     with (program / "model.h").open("a") as header:
-        header.write("#define MODEL_FED_ROWS 4\n#define MODEL_FED_ROW_BYTES 4\n")
+        header.write("#define MODEL_FED_ROWS 4\n#define MODEL_FED_ROW_BYTES 4\n#define MODEL_FED_PASSES 1\n")
         header.write('extern "C" int model_feed_rows(const void* rows, int count);\n')
     x = np.random.default_rng(5).integers(-100, 100, (6, 4, 4)).astype(np.int8)
     run = run_program(program, [[image] for image in x], on=on)
