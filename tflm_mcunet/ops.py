@@ -146,10 +146,10 @@ def _fully_connected_macs(graph: Graph, op: Op) -> int:
 
 
 def _row_window(graph: Graph, op: Op) -> Window | None:
-    """The identity window of an elementwise operator, where every computed operand has the output's rows."""
+    """The identity window of an elementwise operator, where every operand has the output's rows."""
     shape = graph.tensors[op.outputs[0]].shape
-    computed = [graph.tensors[i] for i in op.inputs if i >= 0 and not graph.tensors[i].is_constant]
-    if len(shape) != 4 or any(t.shape != shape for t in computed):
+    operands = [graph.tensors[i] for i in op.inputs if i >= 0]
+    if len(shape) != 4 or any(t.shape != shape for t in operands):
         return None
     return Window()
 

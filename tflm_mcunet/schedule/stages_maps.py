@@ -43,7 +43,8 @@ def overlay(work: StageWork, a: int, b: int) -> Gap:
         )
         positions = [rows.graph.ops[node.op].inputs[p] for p in facts.in_place] if facts else []
         reads = [rows.alias.get(t, t) for t in positions if t >= 0]
-        return Gap(apart.low, apart.high, same and a in reads and node.outputs == (b,))
+        is_free = a in reads and a not in rows.outputs
+        return Gap(apart.low, apart.high, same and is_free and node.outputs == (b,))
     death = np.array(order.death[a])[:, None]
     birth = np.array(order.birth[b])[None, :]
     clash = birth <= death

@@ -14,11 +14,12 @@ from tflm_mcunet.codegen.program import Program, build_program
 from tflm_mcunet.errors import UnsupportedOpError
 from tflm_mcunet.graph import Graph, Op, Tensor
 from tflm_mcunet.schedule.rows import row_graph
-from tflm_mcunet.schedule.schedule import Schedule, Stage
+from tflm_mcunet.schedule.schedule import Buffer, Schedule, Stage
 from tflm_mcunet.schedule.stream import StreamPlan
 from tflm_mcunet.tflite import prune, without_metadata
 from tflm_mcunet.tflm.in_place import in_place_operands
 from tflm_mcunet.tflm.offline_plan import METADATA_NAME, with_offline_plan
+from tflm_mcunet.tflm.stage_check import require_apart
 from tflm_mcunet.tflm.stage_op import STAGE, PackedStage, Run, Tables, pack_stage
 
 #: Operators that give their operand another name, which TFLite Micro does without a copy where both lie at one place.
@@ -57,6 +58,7 @@ def stage_graph(schedule: Schedule) -> Graph:
     data = builder.tables.data or bytes(4)
     tensors[builder.tables.tensor] = Tensor("tflm_mcunet/tables", (len(data) // 4,), "int32", data=data)
     staged = replace(graph, tensors=tuple(tensors), ops=tuple(builder.ops))
+    require_apart(staged, offsets, frozenset(builder.workspaces))
     return prune(with_offline_plan(without_metadata(staged, METADATA_NAME), offsets))
 
 
@@ -81,7 +83,9 @@ class _Builder:
         self.tensors: list[Tensor] = [*self.graph.tensors, Tensor("tflm_mcunet/tables", (1,), "int32")]
         self.offsets: dict[int, int] = dict(schedule.offsets)
         self.ops: list[Op] = []
+        self.workspaces: list[int] = []
         self.made = {*self.graph.inputs}
+        self.needed = {*self.graph.outputs, *self.graph.consumers()}
         self.packed = self._packed()
 
     def _packed(self) -> Mapping[int, PackedStage]:
@@ -91,11 +95,20 @@ class _Builder:
         kept = [
             s if w else replace(s, ops=(), plan=None) for s, w in zip(schedule.stages, wanted, strict=True)
         ]
-        program = build_program(replace(schedule, stages=tuple(kept)))
+        # An input that nothing reads has no place in a Schedule; here the runtime gives it one.
+        unread = [t for t in self.graph.inputs if t not in schedule.offsets]
+        buffers = (*schedule.buffers, *(Buffer(t, 0, 0, 0, 0) for t in unread))
+        program = build_program(replace(schedule, stages=tuple(kept), buffers=buffers))
         runs = _runs_by_stage(program, schedule)
         return {
             schedule.stages[i].ops[0]: pack_stage(
-                self.graph, found, program.tensors, schedule.offsets, schedule.arena_bytes, self.tables
+                self.graph,
+                found,
+                program.tensors,
+                schedule.offsets,
+                schedule.stages[i].peak_bytes,
+                schedule.arena_bytes,
+                self.tables,
             )
             for i, found in runs.items()
         }
@@ -116,7 +129,9 @@ class _Builder:
         return op.type in _NAMES and bool(op.outputs) and op.outputs[0] in self.rows.alias
 
     def _has_place(self, tensor: int) -> bool:
-        return self.graph.tensors[tensor].is_constant or self._place(tensor) is not None
+        """Whether a stock kernel finds a tensor: what nothing reads is placed by the runtime."""
+        is_needed = tensor in self.needed and not self.graph.tensors[tensor].is_constant
+        return not is_needed or self._place(tensor) is not None
 
     def _place(self, tensor: int) -> int | None:
         return self.offsets.get(tensor, self.offsets.get(self.rows.alias.get(tensor, tensor)))
@@ -153,11 +168,11 @@ class _Builder:
             self.made.update(op.outputs)
 
     def _add_packed(self, packed: PackedStage) -> None:
-        number = sum(op.custom_code == STAGE for op in self.ops)
         workspace = len(self.tensors)
-        name = f"tflm_mcunet/workspace_{number}"
+        name = f"tflm_mcunet/workspace_{len(self.workspaces)}"
         self.tensors.append(Tensor(name, (packed.workspace_bytes,), "int8"))
         self.offsets[workspace] = 0
+        self.workspaces.append(workspace)
         inputs, outputs = (*packed.inputs, *packed.constants), (*packed.outputs, workspace)
         self.ops.append(Op("CUSTOM", inputs, outputs, custom_code=STAGE, custom_options=packed.options))
         self.made.update(packed.outputs)
@@ -166,12 +181,12 @@ class _Builder:
         """Make sure that a tensor is there which is another name for one that is."""
         if tensor < 0 or tensor in self.made or tensor not in self.rows.alias:
             return
-        source = self.rows.alias[tensor]
         maker = self.graph.ops[self.graph.producers()[tensor]]
         if maker.type not in _NAMES:
             raise UnsupportedOpError(f"TFLite Micro has no {maker.type} that moves nothing")
-        self.ops.append(replace(maker, inputs=(source, *maker.inputs[1:])))
-        self.offsets.setdefault(tensor, self.offsets[source])
+        self.name(maker.inputs[0])
+        self.ops.append(maker)
+        self.offsets.setdefault(tensor, self.offsets[self.rows.alias[tensor]])
         self.made.add(tensor)
 
 

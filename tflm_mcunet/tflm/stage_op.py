@@ -80,6 +80,7 @@ def pack_stage(
     runs: Sequence[Run],
     tensors: Sequence[Rows],
     offsets: Mapping[int, int],
+    peak_bytes: int,
     arena_bytes: int,
     tables: Tables,
 ) -> PackedStage:
@@ -90,7 +91,8 @@ def pack_stage(
         runs: sequence of Run. The stage.
         tensors: sequence of Rows. What the steps' operands index.
         offsets: mapping. Tensor -> offset in the arena, for whole maps.
-        arena_bytes: int. The Schedule's: a step whose scratch lies behind it gets scratch behind the stage instead.
+        peak_bytes: int. One past the last byte that is in use while the stage runs, also by maps that only lie there.
+        arena_bytes: int. The Schedule's: a step whose scratch lies behind it gets scratch behind the peak instead.
         tables: Tables. Takes the derived constants.
 
     Raises:
@@ -102,49 +104,119 @@ def pack_stage(
     maps = dict.fromkeys(tensors[t].tensor for t in used if not tensors[t].is_constant)
     inputs = tuple(t for t in maps if t not in written)
     outputs = tuple(t for t in maps if t in written and t in offsets)
-    constants = dict.fromkeys(tensors[t].tensor for t in used if tensors[t].is_constant)
-    bases = len(constants)
     row_bytes = _row_bytes(runs, tensors)
     end = _end_bytes(graph, steps, tensors, row_bytes, (*inputs, *outputs), offsets)
-    behind = aligned(end)
+    behind = aligned(max(end, peak_bytes))
     scratch_bytes = max((_behind(s, arena_bytes) for s in steps), default=0)
     workspace_bytes = behind + scratch_bytes if scratch_bytes else end
 
-    map_words = [n for t in (*inputs, *outputs) for n in (offsets[t], graph.tensors[t].size_bytes)]
-    rows: list[int] = []  # And the shifts of operators.
-    tensor_words: list[int] = []
-    for t in used:
-        place = tensors[t]
-        base = 1 + list(constants).index(place.tensor) if place.is_constant else 0
-        tensor_words += _tensor_words(place, row_bytes[t], base, len(rows) if place.row_offsets else NONE)
-        rows += place.row_offsets
-    op_words: list[int] = []
-    operands: list[int] = []
-    pointers: list[int] = []
-    params = b""
+    sections = _Sections(graph, tables, used)
+    for number in used:
+        sections.add_tensor(tensors[number], row_bytes[number])
+    bases = len(sections.constants)
     for step in steps:
         scratch = behind if _behind(step, arena_bytes) else step.scratch_offset
-        hold = _NO_TENSOR if step.hold < 0 else used.index(step.hold)
-        first = (len(operands), len(pointers) // POINTER_WORDS, len(params) // 4)
-        shift = len(rows) if step.shifts else NONE
-        rows += step.shifts
-        op_words += [*_op_words(step, scratch if scratch <= workspace_bytes else 0, hold, first), shift]
-        operands += [used.index(t) for t in step.tensors]
-        arrays, words = params_parts(step.call)
-        for array in arrays:
-            pointers += _pointer(graph, graph.ops[step.op], array, constants, tables)
-        params += words
-    sections = (
-        map_words, [len(r.steps) for r in runs], tensor_words, op_words, [], rows, pointers,
-    )  # fmt: skip
-    body = [np.array(s, np.int64).astype("<u4").tobytes() for s in sections]
-    body[4] = np.array([*operands, *([0] * (len(operands) % 2))], "<u2").tobytes()
+        # Whoever does not use scratch behind the arena is given an offset inside the workspace all the same.
+        sections.add_step(step, scratch if scratch <= workspace_bytes else 0)
+    map_words = [n for t in (*inputs, *outputs) for n in (offsets[t], graph.tensors[t].size_bytes)]
     counts = [
-        workspace_bytes, len(inputs), len(outputs), len(constants), bases, len(used), len(runs), len(steps),
-        len(operands), len(rows), len(pointers) // POINTER_WORDS, len(params) // 4,
+        workspace_bytes, len(inputs), len(outputs), len(sections.constants), bases, len(used), len(runs),
+        *sections.counts,
     ]  # fmt: skip
-    options = sealed(np.array(counts, "<u4").tobytes() + b"".join(body) + params)
-    return PackedStage(inputs, outputs, tuple(constants), workspace_bytes, options)
+    head = _bytes([*counts, *map_words, *(len(run.steps) for run in runs)])
+    return PackedStage(
+        inputs, outputs, tuple(sections.constants), workspace_bytes, sealed(head + sections.data)
+    )
+
+
+class _Sections:
+    """The sections of the options that grow with tensors and operators."""
+
+    def __init__(self, graph: Graph, tables: Tables, used: Sequence[int]) -> None:
+        self.graph = graph
+        self.tables = tables
+        self.used = used
+        self.constants: dict[int, None] = {}
+        self.tensors: list[int] = []
+        self.ops: list[int] = []
+        self.operands: list[int] = []
+        self.offsets: list[int] = []
+        self.pointers: list[int] = []
+        self.params = b""
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """Of operators, operands, offsets, pointers and words: the end of the header."""
+        return (
+            len(self.ops) // OP_WORDS, len(self.operands), len(self.offsets),
+            len(self.pointers) // POINTER_WORDS, len(self.params) // 4,
+        )  # fmt: skip
+
+    @property
+    def data(self) -> bytes:
+        """The sections from the tensors on."""
+        halves = [*self.operands, *([0] * (len(self.operands) % 2))]
+        first, last = _bytes([*self.tensors, *self.ops]), _bytes([*self.offsets, *self.pointers])
+        return first + np.array(halves, "<u2").tobytes() + last + self.params
+
+    def constant(self, tensor: int) -> int:
+        """The number of a constant of the stage."""
+        self.constants.setdefault(tensor)
+        return list(self.constants).index(tensor)
+
+    def add_tensor(self, place: Rows, row_bytes: int) -> None:
+        self.tensors += [
+            place.offset,
+            place.pitch_bytes,
+            row_bytes,
+            _halves(place.height, place.height if place.row_offsets else place.slots),
+            _halves(place.step % 65536, place.phase),
+            1 + self.constant(place.tensor) if place.is_constant else 0,
+            self.listed(place.row_offsets),
+        ]
+
+    def add_step(self, step: Step, scratch: int) -> None:
+        call, window = step.call, step.call.window
+        self.ops += [
+            stage_kernel(call).number,
+            _halves(len(call.inputs) | len(call.outputs) << 8, len(self.operands)),
+            _halves(window.kernel_h, window.stride_h),
+            _halves(window.dilation_h, window.pad_top % 65536),
+            *step.columns,
+            scratch,
+            _halves(
+                call.outputs[0].row_bytes if call.is_sum else 0,
+                _NO_TENSOR if step.hold < 0 else self.used.index(step.hold),
+            ),
+            len(self.pointers) // POINTER_WORDS,
+            len(self.params) // 4,
+            self.listed(step.shifts),
+        ]
+        self.operands += [self.used.index(t) for t in step.tensors]
+        arrays, words = params_parts(call)
+        for array in arrays:
+            self.pointers += self.pointer(step.op, array)
+        self.params += words
+
+    def listed(self, numbers: Sequence[int]) -> int:
+        """Where a list of offsets begins, or `NONE` for an empty one."""
+        first = len(self.offsets) if numbers else NONE
+        self.offsets += numbers
+        return first
+
+    def pointer(self, op: int, array: np.ndarray | None) -> list[int]:
+        """A pointer as [constant, offset, bytes]: into the model's own tensor where that holds the array."""
+        if array is None:
+            return [NONE, 0, 0]
+        raw = np.ascontiguousarray(array).tobytes()
+        inputs = self.graph.ops[op].inputs
+        own = next((t for t in inputs if t >= 0 and self.graph.tensors[t].data == raw), -1)
+        offset = 0 if own >= 0 else self.tables.add(raw)
+        return [self.constant(own if own >= 0 else self.tables.tensor), offset, len(raw)]
+
+
+def _bytes(words: Sequence[int]) -> bytes:
+    return np.array(words, np.int64).astype("<u4").tobytes()
 
 
 def sealed(checked: bytes) -> bytes:
@@ -192,53 +264,10 @@ def _end_bytes(
     return max(ends)
 
 
-def _tensor_words(place: Rows, row_bytes: int, base: int, rows: int) -> list[int]:
-    slots = place.slots if not place.row_offsets else place.height
-    return [
-        place.offset,
-        place.pitch_bytes,
-        row_bytes,
-        _halves(place.height, slots),
-        _halves(place.step % 65536, place.phase),
-        base,
-        rows,
-    ]
-
-
-def _op_words(step: Step, scratch: int, hold: int, first: tuple[int, int, int]) -> list[int]:
-    call, window = step.call, step.call.window
-    operand, pointer, param = first
-    return [
-        stage_kernel(call).number,
-        _halves(len(call.inputs) | len(call.outputs) << 8, operand),
-        _halves(window.kernel_h, window.stride_h),
-        _halves(window.dilation_h, window.pad_top % 65536),
-        *step.columns,
-        scratch,
-        _halves(call.outputs[0].row_bytes if call.is_sum else 0, hold),
-        pointer,
-        param,
-    ]
-
-
 def _halves(low: int, high: int) -> int:
     if not (0 <= low < 65536 and 0 <= high < 65536):
         raise UnsupportedOpError(f"a stage counts to 65535, not {max(low, high)}")
     return low | high << 16
-
-
-def _pointer(
-    graph: Graph, op: Op, array: np.ndarray | None, constants: dict[int, None], tables: Tables
-) -> list[int]:
-    """A pointer as [constant, offset, bytes]: into the model's own tensor where that holds the array."""
-    if array is None:
-        return [NONE, 0, 0]
-    raw = np.ascontiguousarray(array).tobytes()
-    own = next((t for t in op.inputs if t >= 0 and graph.tensors[t].data == raw), -1)
-    offset = 0 if own >= 0 else tables.add(raw)
-    tensor = own if own >= 0 else tables.tensor
-    constants.setdefault(tensor)
-    return [list(constants).index(tensor), offset, len(raw)]
 
 
 def stage_memory(graph: Graph, op: Op, pointer_bits: int) -> KernelMemory:

@@ -1,0 +1,113 @@
+"""Stages by way of the façades and the command line: what `convert` writes runs in TFLite Micro, in no more memory."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+from stage_graphs import inputs_of, stream_network
+from tflm_graphs import needs_tflm
+
+from tflm_mcunet.builder import GraphBuilder
+from tflm_mcunet.convert import convert
+from tflm_mcunet.errors import UnsupportedOpError, UsageError
+from tflm_mcunet.execute import run
+from tflm_mcunet.graph import Graph
+from tflm_mcunet.tflite import read, write
+from tflm_mcunet.tflm import interpreter, stage_graph
+from tflm_mcunet.tflm.stage_graph import has_stages
+from tflm_mcunet.tflm.stage_library import PACKAGE
+
+pytestmark = [
+    needs_tflm,
+    pytest.mark.skipif(find_spec("xmos_ai_tools") is None, reason=f"pip install --no-deps {PACKAGE}"),
+]
+
+
+def network() -> Graph:
+    """Maps much larger than its input and output."""
+    b = GraphBuilder(7)
+    x = b.conv_2d(b.input((1, 24, 24, 3)), 16, (3, 3), activation="RELU6")
+    x = b.depthwise_conv_2d(x, (3, 3), activation="RELU6")
+    x = b.pool_2d("AVERAGE_POOL_2D", b.conv_2d(x, 8, (1, 1)), (24, 24), padding=1)
+    return b.finish([b.fully_connected(b.reshape(x, (1, 8)), 4)])
+
+
+@pytest.mark.parametrize("schedule", ["auto", "stream"])
+def test_convert_writes_stages_that_run_gives_the_stock_outputs(schedule):
+    source = network()
+    layer, conversion = convert(source, schedule="layer"), convert(source, schedule=schedule)
+    assert has_stages(read(conversion.tflite))
+    assert conversion.after_bytes < layer.after_bytes / 3
+    (x,) = inputs_of(source, 1, 0)[0]
+    stock, ran = run(write(source), x, on="tflm"), run(conversion, x, on="tflm")
+    again = run(conversion.tflite, x, on="tflm")
+    for a, b, c in zip(stock.outputs, ran.outputs, again.outputs, strict=True):
+        assert a.tobytes() == b.tobytes() == c.tobytes()
+    assert interpreter.run(conversion.tflite).allocations.head_bytes == conversion.after_bytes
+
+
+def test_auto_never_takes_a_larger_measured_head_than_layer():
+    staged = 0
+    for seed in range(25):
+        source = stream_network(200 + seed)
+        heads = []
+        for schedule in ("layer", "auto"):
+            conversion = convert(source, schedule=schedule)
+            heads.append(interpreter.run(conversion.tflite).allocations.head_bytes)
+            assert conversion.after_bytes == heads[-1]
+        assert heads[1] <= heads[0]
+        staged += b"TFLM_MCUNET_STAGE" in conversion.tflite
+    assert staged > 10
+
+
+def test_fed_rows_have_no_form_in_tflite_micro():
+    conversion = convert(network(), schedule="stream", input="rows")
+    assert not has_stages(read(conversion.tflite))
+    assert any("rows cannot be fed" in note for note in conversion.skipped)
+
+
+def test_what_cannot_be_a_stage_runs_whole_and_says_why(monkeypatch):
+    def refuse(*_: object) -> None:
+        raise UnsupportedOpError("no such kernel")
+
+    monkeypatch.setattr(stage_graph, "pack_stage", refuse)
+    conversion = convert(network())
+    assert not has_stages(read(conversion.tflite))
+    assert "in TFLite Micro every operator runs whole: no such kernel" in conversion.skipped
+
+
+def test_a_model_with_stages_is_not_converted_again():
+    conversion = convert(network())
+    with pytest.raises(UsageError, match="already holds stages") as caught:
+        convert(conversion.tflite)
+    assert "convert the model that it was made from" in str(caught.value.hint)
+
+
+def test_the_command_line_runs_a_converted_file(tmp_path: Path):
+    model, out = tmp_path / "in.tflite", tmp_path / "out.tflite"
+    model.write_bytes(write(network()))
+
+    def command(*arguments: object) -> dict:
+        done = subprocess.run(
+            [sys.executable, "-m", "tflm_mcunet", *map(str, arguments), "--json", "-"],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    converted = command("convert", model, "-o", out, "--schedule", "stream")
+    results = [command("run", path, "--on", "tflm", "--seed", 5) for path in (model, out)]
+    crc = [[o["crc32"] for o in r["outputs"]] for r in results]
+    assert crc[0] == crc[1]
+    assert converted["sram"]["after"] < converted["sram"]["before"] / 3
+    assert results[1]["sram"]["arena"] < results[0]["sram"]["arena"]
+    assert np.size(crc) == 2
