@@ -7,8 +7,11 @@ from drawn_chains import chain
 from drawn_networks import network
 from harness import run_schedules
 from kernel_check import inputs
+from tflm_graphs import drawn_graph
 
 from tflm_mcunet import tflite
+from tflm_mcunet.codegen.program import build_program
+from tflm_mcunet.errors import UnsupportedOpError
 from tflm_mcunet.graph import Graph
 from tflm_mcunet.schedule.schedule import Schedule
 from tflm_mcunet.schedule.stages import plan_stages
@@ -49,9 +52,24 @@ def test_networks_of_every_kind(first: int) -> None:
 
 @pytest.mark.parametrize("source", ["resident", "rows"])
 def test_chains_in_strips(source: str) -> None:
-    graphs = [chain(seed) for seed in range(2 * BATCH)]
+    graphs = [chain(seed) for seed in range(30)]
     kinds = ("layer", "stream", "patch")
     plans = [plan_stages(g, kinds=kinds, max_mac_overhead=1.6, input=source) for g in graphs]
     cut = [s for s in plans if any(stage.kind == "patch" for stage in s.stages)]
-    assert len(cut) > 20
+    assert len(cut) > 8
     assert_equal_to_tflm([s.graph for s in cut], cut)
+
+
+@pytest.mark.parametrize("first", range(0, 200, BATCH))
+def test_graphs_of_every_operator(first: int) -> None:
+    graphs, schedules = [], []
+    for seed in range(first, first + BATCH):
+        schedule = plan_stages(drawn_graph(seed), kinds=("layer", "stream"))
+        try:
+            build_program(schedule)
+        except UnsupportedOpError:
+            continue
+        graphs.append(schedule.graph)
+        schedules.append(schedule)
+    assert len(graphs) > 0.9 * BATCH
+    assert_equal_to_tflm(graphs, schedules)

@@ -213,6 +213,10 @@ class _Places:
         computed = [t for t in op.inputs if t >= 0 and not self.graph.tensors[t].is_constant]
         return not all(self.has(t) for t in computed)
 
+    def is_a_name(self, index: int) -> bool:
+        """Whether an operator only names again what has no place under its first name."""
+        return self.is_folded(self.graph.ops[index]) and index not in self.nodes
+
     def number(self, rows: Rows) -> int:
         return self.tensors.setdefault(rows, len(self.tensors))
 
@@ -238,11 +242,11 @@ class _Places:
             )  # fmt: skip
         return self.number(rows)
 
-    def specialised(self, call: Call, *, is_layer: bool) -> Call:
+    def specialised(self, call: Call, *, is_layer: bool, overlaps: bool = False) -> Call:
         """The family's call; it may read a few bytes behind its input, so that must lie in the arena."""
         if call.whole or call.is_sum or any(self.graph.tensors[v.tensor].is_constant for v in call.inputs):
             return call
-        return specialised(call, self.family, is_layer=is_layer)
+        return specialised(call, self.family, is_layer=is_layer, overlaps=overlaps)
 
     def shared_scratch(self, size_bytes: int) -> int:
         """Scratch behind the arena, which all row kernels that need some share; its offset."""
@@ -261,14 +265,15 @@ def _layer(places: _Places, number: int, stage: Stage) -> ProgramStage:
     steps = []
     for index in stage.ops:
         op = places.graph.ops[index]
-        if not any(places.has(t) for t in op.outputs):
+        if not any(places.has(t) for t in op.outputs) or places.is_a_name(index):
             continue  # A padding or another name for a tensor, which the operator that reads it takes over.
         call = places.folded_call(index) if places.is_folded(op) else lower(places.graph, index)
         if call.is_copy and _is_in_place(call, places.schedule):
             continue
         scratch = places.scratch.get(number, 0)
-        special = places.specialised(call, is_layer=len(stage.ops) == 1)
-        if special is not call and not _is_overlapping(call, places.schedule):
+        overlaps = _is_overlapping(call, places.schedule)
+        special = places.specialised(call, is_layer=len(stage.ops) == 1, overlaps=overlaps)
+        if special is not call:
             call, scratch = special, places.shared_scratch(special.scratch_bytes)
         operands = tuple(places.whole(view) for view in (*call.inputs, *call.outputs))
         columns = (0, call.width, 0)
@@ -346,5 +351,5 @@ def _is_overlapping(call: Call, schedule: Schedule) -> bool:
     """Whether the output takes bytes of an input."""
     first = schedule.offsets[call.outputs[0].tensor]
     end = first + schedule.graph.tensors[call.outputs[0].tensor].size_bytes
-    begins = {v.tensor: schedule.offsets[v.tensor] for v in call.inputs}
+    begins = {v.tensor: schedule.offsets[v.tensor] for v in call.inputs if v.tensor in schedule.offsets}
     return any(b < end and first < b + schedule.graph.tensors[t].size_bytes for t, b in begins.items())

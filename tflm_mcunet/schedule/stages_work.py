@@ -32,6 +32,7 @@ class StageWork:
         holds: tuple of (int, int). (position of a node, tensor that it waits for).
         alignment: int. Of the rows held inside the stage; 4 at least where it holds int32 sums.
         columns: mapping. In a pass of a "patch" stage: tensor -> (first, count) of the columns held or written.
+        later: mapping. In a pass: tensor -> the first column that a later pass reads; absent where none does.
         passes: tuple of StageWork. Of a "patch" stage.
     """
 
@@ -47,6 +48,7 @@ class StageWork:
     holds: tuple[tuple[int, int], ...]
     alignment: int
     columns: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    later: Mapping[int, int] = field(default_factory=dict)
     passes: tuple[StageWork, ...] = ()
 
     @property
@@ -56,6 +58,11 @@ class StageWork:
     @property
     def maps(self) -> tuple[int, ...]:
         return tuple(dict.fromkeys((*self.ins, *self.outs, *self.through)))
+
+    @cached_property
+    def holds_nothing(self) -> bool:
+        """Whether all of its rows belong to maps from before it or for after it."""
+        return not self.passes and not self.order.began and set(self.order.birth) <= set(self.maps)
 
     @property
     def end(self) -> int:
@@ -70,6 +77,8 @@ class StageWork:
         raw: list[tuple[int, int, int]] = []
         index: dict[Key, int] = {}
         for tensor, births in self.order.birth.items():
+            if self.columns and tensor in maps:
+                continue  # of whose rows a pass reads and writes parts: `segments`
             size = self.rows.shape[tensor][1]
             if tensor not in maps:
                 size = -(-size // self.alignment) * self.alignment
@@ -97,6 +106,33 @@ class StageWork:
             raw.append((size, step, raw[result][1]))
         return tuple(keys), tuple(Block(*r, tuple(partners.get(i, ()))) for i, r in enumerate(raw))
 
+    @cached_property
+    def segments(self) -> tuple[tuple[int, int, Block], ...]:
+        """In a pass, the parts of the rows of whole maps that are in use: (map, bytes from its start, block)."""
+        found = []
+        for t in self.maps if self.columns else ():
+            height, width = self.rows.shape[t]
+            if t in self.through:
+                found.append((t, 0, Block(size_of(self.rows, t), -1, self.end)))
+                continue
+            first, count = self.columns[t]
+            across = self.rows.graph.tensors[t].shape[2]
+            pixel = width // across
+            birth, death = self.order.birth[t], self.order.death[t]
+            for y in range(height):
+                if t in self.outs and t not in self.ins:
+                    parts = [(0, first, -1, self.end), (first, first + count, birth[y], self.end)]
+                elif death[y] >= self.end:
+                    parts = [(0, across, -1, self.end)]
+                else:
+                    later = self.later.get(t, across)
+                    parts = [(first, min(first + count, later), -1, death[y]), (later, across, -1, self.end)]
+                for low, high, born, dies in parts:
+                    if low < high and born <= dies:
+                        start = y * self.rows.pitch(t) + low * pixel
+                        found.append((t, start, Block((high - low) * pixel, born, dies)))
+        return tuple(found)
+
     def sums_bytes(self, tensor: int) -> int:
         """Bytes of the int32 sums behind the one row of `tensor`."""
         return 4 * self.rows.graph.tensors[tensor].elements
@@ -122,6 +158,8 @@ class StageWork:
         """The most bytes in use at any step: no placement of this order is smaller."""
         if self.passes:
             return max(p.live_bytes for p in self.passes)
+        if self.columns:
+            return self._live_in_pass()
         end, order, shape, maps = self.end, self.order, self.rows.shape, set(self.maps)
         change = np.zeros(end + 3, np.int64)
         saved = np.zeros(end + 2, np.int64)
@@ -155,11 +193,20 @@ class StageWork:
         live = np.cumsum(change)[: end + 1] - saved[: end + 1]
         return int(live.max()) + sum(size_of(self.rows, t) for t in self.through)
 
+    def _live_in_pass(self) -> int:
+        change, saved = np.zeros(self.end + 3, np.int64), np.zeros(self.end + 2, np.int64)
+        for block in (*self.keyed_blocks[1], *(b for _, _, b in self.segments)):
+            change[max(block.birth, 0)] += block.size
+            change[min(block.death, self.end) + 1] -= block.size
+            if block.partners:
+                saved[block.birth] = block.size
+        return int((np.cumsum(change)[: self.end + 1] - saved[: self.end + 1]).max())
+
 
 def size_of(rows: RowGraph, tensor: int) -> int:
     """Bytes of a whole map."""
     height, width = rows.shape[tensor]
-    return height * width
+    return (height - 1) * rows.pitch(tensor) + width
 
 
 def layer_order(rows: RowGraph, node: RowNode, kept: frozenset[int]) -> RowOrder:
@@ -236,7 +283,8 @@ def stage_work(
     made = {t for node in nodes for t in node.outputs}
     read = {t for node in nodes for t in node.inputs}
     ins = tuple(sorted(t for t in live[first] if t in read and t != fed))
-    outs = tuple(sorted(made & kept))
+    # A whole operator writes every output, also one that nothing reads.
+    outs = tuple(sorted(made if kind == "layer" else made & kept))
     through = tuple(sorted(t for t in live[first] if t not in read and t != fed))
     if kind == "layer":
         order = layer_order(rows, nodes[0], kept)
