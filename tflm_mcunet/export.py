@@ -28,7 +28,8 @@ def export_tinyengine(model: Any, path: str | Path, target: Any = None, **option
         UnsupportedOpError: an operator has no C++ kernel; nothing is written then.
     """
     conversion = model if isinstance(model, Conversion) else convert(model, target, **options)
-    family = family_of(conversion.target.core) if conversion.target else PORTABLE
+    core = conversion.target.core if conversion.target else None
+    family = family_of(core) if core else PORTABLE
     files = emit(build_program(conversion.schedule, family))
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

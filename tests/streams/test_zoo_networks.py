@@ -30,6 +30,8 @@ RECORDS = {
 @pytest.mark.parametrize("name", RECORDS)
 def test_a_network_streams_exactly_within_the_record(name: str, shared_models: Path) -> None:
     topologies = shared_models / "mcunet_zoo_topologies.json"
+    if not topologies.is_file():
+        pytest.skip(f"no {topologies}")
     graph = zoo_network(topologies, name, same_padding=name == "mbv2-w0.35")
     plans = [plan_stages(graph, kinds=("layer", "stream"), input=source) for source in ("resident", "rows")]
     assert [p.arena_bytes <= most for p, most in zip(plans, RECORDS[name], strict=True)] == [True, True]

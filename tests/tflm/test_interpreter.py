@@ -271,8 +271,9 @@ def headers() -> list[Path]:
     found = []
     for package, folder in wanted:
         spec = find_spec(package)
-        found += [Path(p, folder) for p in (spec and spec.submodule_search_locations) or ()]
-    if shutil.which("g++") is None or len(found) < 2 or not all(path.is_dir() for path in found):
+        places = [Path(p, folder) for p in (spec and spec.submodule_search_locations) or ()]
+        found += [path for path in places if path.is_dir()][:1]
+    if shutil.which("g++") is None or len(found) < 2:
         pytest.skip("needs g++, and headers: pip install xmos-ai-tools==1.4.2 tensorflow")
     return found
 

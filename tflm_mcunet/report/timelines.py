@@ -8,6 +8,7 @@ from tflm_mcunet.graph import Graph
 from tflm_mcunet.report.memory_report import Span, Timeline, shape_text
 from tflm_mcunet.report.row_flow import Piece, row_flow
 from tflm_mcunet.schedule.schedule import Buffer, Schedule, Stage
+from tflm_mcunet.schedule.stream import StreamPlan
 from tflm_mcunet.tflm.memory import TflmMemory
 
 
@@ -72,7 +73,7 @@ def schedule_timeline(schedule: Schedule, title: str) -> Timeline:
         for run in _whole_runs(schedule, buffer)
     ]
     for number, stage in enumerate(schedule.stages):
-        if stage.plan is not None:
+        if isinstance(stage.plan, StreamPlan):
             spans += _flowing(schedule, number, stage, *bounds[number])
     stages = tuple(
         (stage.kind, *bound)
@@ -88,7 +89,7 @@ def _whole_runs(schedule: Schedule, buffer: Buffer) -> list[tuple[int, int]]:
     runs: list[tuple[int, int]] = []
     for number in range(buffer.first_step, last + 1):
         plan = schedule.stages[number].plan if schedule.stages else None
-        if plan is not None and buffer.tensor in plan.storage_of:
+        if isinstance(plan, StreamPlan) and buffer.tensor in plan.storage_of:
             continue
         if runs and runs[-1][1] == number - 1:
             runs[-1] = (runs[-1][0], number)
@@ -109,7 +110,7 @@ def _whole(graph: Graph, buffer: Buffer, first: int, last: int) -> Span:
 def _flowing(schedule: Schedule, number: int, stage: Stage, first: int, last: int) -> list[Span]:
     """One Span with pieces for every tensor of a streamed stage, and one for the sums of each accumulator."""
     graph, plan = schedule.graph, stage.plan
-    assert plan is not None
+    assert isinstance(plan, StreamPlan)
     later = {b.tensor for b in schedule.buffers if b.last_step > number}
     kept = {s.tensor for s in plan.storages if s.tensor in later or s.tensor in graph.outputs}
     flow = row_flow(plan, kept)
