@@ -26,13 +26,14 @@ def family_of(core: str) -> str:
     return _CORES.get(core.lower().removeprefix("qemu:"), PORTABLE)
 
 
-def specialised(call: Call, family: str, *, is_layer: bool) -> Call:
+def specialised(call: Call, family: str, *, is_layer: bool, overlaps: bool) -> Call:
     """The family's call, or `call` itself where the family has none that is exact.
 
     Args:
         call: Call. Of the portable family.
         family: str. "portable" or "arm_dsp".
-        is_layer: bool. The operands are whole maps, row after row, and the output overlaps no input.
+        is_layer: bool. The operands are whole maps, row after row.
+        overlaps: bool. The whole output shares bytes with a whole input.
 
     Raises:
         UsageError: no such family.
@@ -40,5 +41,7 @@ def specialised(call: Call, family: str, *, is_layer: bool) -> Call:
     if family == PORTABLE:
         return call
     if family not in _SPECIALISE:
-        raise UsageError(f"Expected `family` to be one of {', '.join((PORTABLE, *_SPECIALISE))}, got {family!r}")
-    return _SPECIALISE[family](call, is_layer=is_layer)
+        raise UsageError(
+            f"Expected `family` to be one of {', '.join((PORTABLE, *_SPECIALISE))}, got {family!r}"
+        )
+    return _SPECIALISE[family](call, is_layer=is_layer, overlaps=overlaps)

@@ -13,8 +13,8 @@ inline int32_t next_pixels(int32_t left) {
   return left >= 5 && (odd == 1 || (odd == 2 && left >= 10) || (odd == 3 && left >= 15)) ? 5 : 4;
 }
 
-// Computes `pixels` outputs from widened ones. A job is of four or five; the results of pixels that do not exist
-// are dropped.
+// Computes `pixels` outputs from widened ones. A job is of four or five; the results of pixels that do not
+// exist are dropped.
 inline void dot(const ConvDsp2D& conv, const void* x, int32_t pixels, int32_t job_pixels, int8_t* out,
                 int8_t* spare) {
   const DotJob job = {x,
@@ -65,14 +65,43 @@ inline int8_t* copy_columns(const ConvDsp2D& conv, const int8_t* row, int32_t in
   return target + count;
 }
 
+// As `copy_columns` for every row of the kernel, where no column is padding: whole words, so that up to
+// three bytes more are written behind each part, which the next one overwrites or which meet weights of
+// zero.
+inline void copy_inside(const ConvDsp2D& conv, const void* const* rows, int32_t skip, int8_t* target) {
+  const int32_t count = conv.kernel_w * conv.input_channels;
+  for (int32_t ky = 0; ky < conv.kernel_h; ++ky, target += count) {
+    const int8_t* source = static_cast<const int8_t*>(rows[ky]);
+    if (source == nullptr) {
+      memset(target, conv.input_zero_point, static_cast<uint32_t>(count));
+      continue;
+    }
+    source += skip;
+    int8_t* to = target;
+    int8_t* const end = target + count;
+    if (count > 8 && count <= 12) {
+      memcpy(to, source, 12);
+      continue;
+    }
+    for (; end - to >= 16; to += 16, source += 16) {
+      memcpy(to, source, 16);
+    }
+    while (to < end) {
+      memcpy(to, source, 4);
+      source += 4;
+      to += 4;
+    }
+  }
+}
+
 }  // namespace
 
 void pointwise_dsp_row(const void* params, const void* const* rows, void* out, const Columns& columns,
                        void* scratch) {
   const ConvDsp2D& conv = *static_cast<const ConvDsp2D*>(params);
   const int32_t step = conv.stride_w * conv.input_channels;
-  const int8_t* row = static_cast<const int8_t*>(rows[0]) + columns.begin * step -
-                      columns.input_begin * conv.input_channels;
+  const int8_t* row =
+      static_cast<const int8_t*>(rows[0]) + columns.begin * step - columns.input_begin * conv.input_channels;
   int8_t* output = static_cast<int8_t*>(out);
   int8_t* spare = static_cast<int8_t*>(scratch) + conv.words * 40;
   int8_t* saved = spare + 5 * conv.output_channels;
@@ -107,9 +136,13 @@ void conv_2d_dsp_row(const void* params, const void* const* rows, void* out, con
     const int32_t pixels = job < left ? job : left;
     for (int32_t p = 0; p < pixels; ++p) {
       int8_t* target = gathered + p * conv.words * 4;
+      const int32_t first = (x + p) * conv.stride_w - conv.pad_left;
+      if (first >= 0 && first + conv.kernel_w <= conv.input_width) {
+        copy_inside(conv, rows, (first - columns.input_begin) * conv.input_channels, target);
+        continue;
+      }
       for (int32_t ky = 0; ky < conv.kernel_h; ++ky) {
-        target = copy_columns(conv, static_cast<const int8_t*>(rows[ky]), columns.input_begin,
-                              (x + p) * conv.stride_w - conv.pad_left, target);
+        target = copy_columns(conv, static_cast<const int8_t*>(rows[ky]), columns.input_begin, first, target);
       }
     }
     arm_dsp::widen_pixels(gathered, conv.words * 4, conv.words, job, scratch);

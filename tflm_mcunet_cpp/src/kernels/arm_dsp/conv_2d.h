@@ -25,9 +25,9 @@ struct ConvDsp2D {
   int32_t output_max;
 };
 
-// RowKernels over ConvDsp2D, which read up to three bytes behind a row. The output may be the input row of a 1x1
-// convolution whose pixels do not grow. Scratch, aligned to 4: `words` * 60 bytes and five output pixels, and for
-// `conv_2d_dsp_row` `words` * 20 bytes more.
+// RowKernels over ConvDsp2D, which read up to three bytes behind a row. The output may be the input row of a
+// 1x1 convolution whose pixels do not grow. Scratch, aligned to 4: `words` * 60 bytes and five output
+// pixels; of the 1x1 kernel `words` * 40 bytes where fours and fives make up the columns.
 //
 // Of a 1x1 convolution without padding; its rows may be several ones that follow each other.
 void pointwise_dsp_row(const void* params, const void* const* rows, void* out, const Columns& columns,

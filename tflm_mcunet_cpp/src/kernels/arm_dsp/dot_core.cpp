@@ -8,19 +8,21 @@ namespace {
 
 #if defined(__ARM_FEATURE_DSP) && defined(__thumb2__)
 
-// Registers: r0 widened pixels, r1 stream, r2 output (4 pixels) or fifth sum (5 pixels), r3 count, r4-r7 sums, r8-r11
-// pixels, r12 weights, lr widened weights. On the stack: count, entry into the loop, stride, 3 * stride, x, out,
-// output_min, output_max. GCC spends one load on each SMLAD and spills pointers; hence the assembler.
+// Registers: r0 widened pixels, r1 stream, r2 output (4 pixels) or fifth sum (5 pixels), r3 count, r4-r7
+// sums, r8-r11 pixels, r12 weights, lr widened weights. On the stack: count, entry into the loop, stride, 3
+// * stride, x, out, output_min, output_max. GCC spends one load on each SMLAD and spills pointers; hence the
+// assembler.
 #define DOT_4(widen)        \
-  "sxtb16 lr, r12" widen "\n" \
+  "sxtb16 lr, r12" widen    \
+  "\n"                      \
   "ldm r0!, {r8-r11}\n"     \
   "smlad r4, r8, lr, r4\n"  \
   "smlad r5, r9, lr, r5\n"  \
   "smlad r6, r10, lr, r6\n" \
   "smlad r7, r11, lr, r7\n"
-#define DOT_5(widen)       \
-  DOT_4(widen)             \
-  "ldr r8, [r0], #4\n"     \
+#define DOT_5(widen)   \
+  DOT_4(widen)         \
+  "ldr r8, [r0], #4\n" \
   "smlad r2, r8, lr, r2\n"
 
 // The first word of a channel: the bias is the addend.
@@ -32,9 +34,9 @@ namespace {
   "smlad r5, r9, lr, r3\n"  \
   "smlad r6, r10, lr, r3\n" \
   "smlad r7, r11, lr, r3\n"
-#define FIRST_5            \
-  FIRST_4                  \
-  "ldr r8, [r0], #4\n"     \
+#define FIRST_5        \
+  FIRST_4              \
+  "ldr r8, [r0], #4\n" \
   "smlad r2, r8, lr, r3\n"
 #define LOAD_WEIGHTS "ldr.w r12, [r1], #4\n"
 #define WORD_4 LOAD_WEIGHTS DOT_4("") DOT_4(", ror #8")
@@ -42,18 +44,22 @@ namespace {
 
 #define SCALE_PLAIN(sum) "smmla " sum ", " sum ", r8, r9\n"
 // Halves of negative values: one unit of the first rounding less, 2^7.
-#define SCALE_FIXED(sum)        \
-  "asr.w r12, " sum ", #31\n"   \
+#define SCALE_FIXED(sum)         \
+  "asr.w r12, " sum              \
+  ", #31\n"                      \
   "add.w r12, r9, r12, lsl #7\n" \
   "smmla " sum ", " sum ", r8, r12\n"
 #define SHIFT(sum) "asr.w " sum ", " sum ", r10\n"
 #define SATURATE(sum) "ssat " sum ", #8, " sum "\n"
-#define CLAMP(sum)          \
-  "cmp " sum ", r11\n"      \
-  "it lt\n"                 \
-  "movlt " sum ", r11\n"    \
-  "cmp " sum ", r12\n"      \
-  "it gt\n"                 \
+#define CLAMP(sum) \
+  "cmp " sum       \
+  ", r11\n"        \
+  "it lt\n"        \
+  "movlt " sum     \
+  ", r11\n"        \
+  "cmp " sum       \
+  ", r12\n"        \
+  "it gt\n"        \
   "movgt " sum ", r12\n"
 
 #define FINISH_0(sum) SCALE_PLAIN(sum) SHIFT(sum) SATURATE(sum)
@@ -125,7 +131,6 @@ __attribute__((naked, noinline)) void dot_4_clamp(const DotJob*) { BODY_4(FINISH
 __attribute__((naked, noinline)) void dot_5_saturate(const DotJob*) { BODY_5(FINISH_0); }
 __attribute__((naked, noinline)) void dot_5_sign_fix(const DotJob*) { BODY_5(FINISH_1); }
 __attribute__((naked, noinline)) void dot_5_clamp(const DotJob*) { BODY_5(FINISH_2); }
-
 
 // (source, stride, words, x, 3 * stride): x's end.
 __attribute__((naked, noinline)) void* widen_4(const int8_t*, int32_t, int32_t, void*) {

@@ -16,16 +16,16 @@ enum Finish : int32_t {
 
 // One job of the core. The assembler below knows the order of the fields.
 //
-// `x` holds, for every four input values, the values 0 and 2 of each pixel and then the values 1 and 3 of each
-// pixel, as int16 times 256. `stream` holds for each output channel: int32 bias times 256; its weights, four to a
-// word, `words` of them; int32 multiplier, constant and shift. Bit 31 of the last channel's shift is set. An
-// output is ((sum * multiplier >> 32) + constant) >> shift.
+// `x` holds, for every four input values, the values 0 and 2 of each pixel and then the values 1 and 3 of
+// each pixel, as int16 times 256. `stream` holds for each output channel: int32 bias times 256; its weights,
+// four to a word, `words` of them; int32 multiplier, constant and shift. Bit 31 of the last channel's shift
+// is set. An output is ((sum * multiplier >> 32) + constant) >> shift.
 struct DotJob {
   const void* x;
   const void* stream;
-  int8_t* out;      // pixel p, channel c at out[p * stride + c]
-  int32_t stride;   // bytes from pixel to pixel
-  int32_t words;    // at least 1
+  int8_t* out;     // pixel p, channel c at out[p * stride + c]
+  int32_t stride;  // bytes from pixel to pixel
+  int32_t words;   // at least 1
   int32_t output_min;
   int32_t output_max;
 };
@@ -33,8 +33,8 @@ struct DotJob {
 void dot_4_pixels(const DotJob& job, int32_t finish);
 void dot_5_pixels(const DotJob& job, int32_t finish);
 
-// Widens `words` words of each of `pixels` (4 or 5) pixels, `stride` bytes apart, to the layout of DotJob::x;
-// returns its end. Reads whole words, which need not be aligned.
+// Widens `words` words of each of `pixels` (4 or 5) pixels, `stride` bytes apart, to the layout of
+// DotJob::x; returns its end. Reads whole words, which need not be aligned.
 void* widen_pixels(const int8_t* source, int32_t stride, int32_t words, int32_t pixels, void* x);
 
 }  // namespace arm_dsp

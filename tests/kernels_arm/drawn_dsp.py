@@ -1,0 +1,142 @@
+"""Draws operators that the DSP kernels take, many independent ones to a graph, and runs it in both families."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from tflm_mcunet.builder import GraphBuilder
+from tflm_mcunet.codegen.emit import emit, write
+from tflm_mcunet.codegen.program import build_program
+from tflm_mcunet.deploy.run import run_program
+from tflm_mcunet.graph import Graph, Quantization
+from tflm_mcunet.ops import SAME, VALID
+from tflm_mcunet.schedule.in_place import own_kernels
+from tflm_mcunet.schedule.layer import plan_layer
+from tflm_mcunet.schedule.schedule import Schedule
+
+Outputs = list[list[bytes]]
+
+
+class Drawer:
+    """Adds drawn operators, each with an input of its own, to one graph."""
+
+    def __init__(self, seed: int) -> None:
+        self.builder = GraphBuilder(seed)
+        self.random = self.builder.random
+        self.outputs: list[int] = []
+
+    def pick(self, *choices):
+        return choices[int(self.random.integers(len(choices)))]
+
+    def between(self, low: int, high: int) -> int:
+        return int(self.random.integers(low, high + 1))
+
+    def zero_point(self) -> int:
+        return self.pick(-128, -128, 0, 127, self.between(-128, 127))
+
+    def image(self, most: int, channels: int) -> int:
+        # Odd channel counts begin pixels at every address modulo 4.
+        shape = (self.pick(1, 1, 2), self.between(1, most), self.between(1, most), channels)
+        return self.builder.input(shape, scale=0.05, zero_point=self.zero_point())
+
+    def activation(self) -> dict:
+        return {
+            "activation": self.pick("NONE", "RELU", "RELU6", "RELU_N1_TO_1"),
+            "zero_point": self.zero_point(),
+            "bias": self.pick(True, True, False),
+        }
+
+    def keep(self, y: int) -> None:
+        """Move the output's scale off the one that suits: saturation, and multipliers above 1."""
+        tensor = self.builder.tensors[y]
+        scale = float(np.float32(tensor.scale * self.pick(1.0, 1.0, 1.0, 0.002, 0.3, 20.0, 3000.0)))
+        self.builder.tensors[y] = replace(tensor, quantization=Quantization((scale,), (tensor.zero_point,)))
+        self.outputs.append(y)
+
+    def pointwise(self) -> None:
+        x = self.image(7, self.pick(1, 3, 4, 5, 8, 16, 17, 20, 24, 36))
+        stride = self.pick(1, 1, 1, 2)
+        y = self.builder.conv_2d(x, self.between(1, 18), stride=(stride, stride), **self.activation())
+        self.keep(y)
+
+    def conv_2d(self) -> None:
+        x = self.image(8, self.pick(1, 2, 3, 4, 5, 8))
+        height, width = self.builder.tensors[x].shape[1:3]
+        padding = self.pick(SAME, VALID)
+        most = (5, 5) if padding == SAME else (min(height, 5), min(width, 5))
+        kernel = (self.between(1, most[0]), self.between(1, most[1]))
+        stride = (self.between(1, 3), self.between(1, 3))
+        y = self.builder.conv_2d(
+            x, self.between(1, 7), kernel, stride=stride, padding=padding, **self.activation()
+        )
+        self.keep(y)
+
+    def depthwise_conv_2d(self) -> None:
+        x = self.image(14, self.pick(1, 3, 4, 5, 6, 8, 11))
+        height, width = self.builder.tensors[x].shape[1:3]
+        padding = self.pick(SAME, SAME, VALID)
+        kernels = [k for k in (3, 5, 7) if padding == SAME or k <= min(height, width)]
+        kernel, stride = self.pick(*(kernels or [1])), self.pick(1, 2)
+        y = self.builder.depthwise_conv_2d(
+            x, (kernel, kernel), stride=(stride, stride), padding=padding, **self.activation()
+        )
+        self.keep(y)
+
+    def fully_connected(self) -> None:
+        shape = (self.between(1, 3), self.pick(1, 3, 8, 15, 64, 130))
+        x = self.builder.input(shape, scale=0.05, zero_point=self.zero_point())
+        self.keep(self.builder.fully_connected(x, self.between(1, 11), **self.activation()))
+
+    def add(self) -> None:
+        shape = (1, self.between(1, 5), self.between(1, 5), self.pick(1, 3, 4, 8, 13))
+        scales = (0.05, self.pick(0.05, 0.001, 0.03, 0.7))
+        a, b = (self.builder.input(shape, scale=s, zero_point=self.zero_point()) for s in scales)
+        activation = self.pick("NONE", "RELU", "RELU6")
+        y = self.builder.binary(
+            self.pick("ADD", "SUB"), a, b, activation=activation, zero_point=self.zero_point()
+        )
+        self.keep(y)
+
+
+def drawn_graph(draw: Callable[[Drawer], None], seed: int, count: int) -> Graph:
+    """A graph of `count` independent operators."""
+    drawer = Drawer(seed)
+    for _ in range(count):
+        draw(drawer)
+    return drawer.builder.finish(drawer.outputs)
+
+
+def inputs(graph: Graph, count: int = 2) -> list[list[np.ndarray]]:
+    """Inferences of values over the whole range, every third one of its ends only."""
+    random = np.random.default_rng(len(graph.tensors))
+    shapes = [graph.tensors[i].shape for i in graph.inputs]
+    ends = np.array([-128, 127], np.int8)
+    return [
+        [
+            random.choice(ends, s) if (n + i) % 3 == 2 else random.integers(-128, 128, s, dtype=np.int8)
+            for n, s in enumerate(shapes)
+        ]
+        for i in range(count)
+    ]
+
+
+def layer_schedule(graph: Graph) -> Schedule:
+    return plan_layer(graph, in_place=own_kernels(), reorder=False)
+
+
+def special_share(schedule: Schedule) -> float:
+    """The share of the steps that the family has kernels for."""
+    steps = [s for stage in build_program(schedule, "arm_dsp").stages for s in stage.steps]
+    return sum("arm_dsp" in s.call.source for s in steps) / len(steps)
+
+
+def run(schedule: Schedule, feed: list[list[np.ndarray]], family: str, on: str) -> Outputs:
+    """The outputs of a program of one family; on the host with sanitizers."""
+    with tempfile.TemporaryDirectory(prefix="tflm_mcunet_dsp_") as folder:
+        write(emit(build_program(schedule, family)), Path(folder))
+        return run_program(Path(folder), feed, on=on, sanitize=on == "host", timeout_s=100).outputs

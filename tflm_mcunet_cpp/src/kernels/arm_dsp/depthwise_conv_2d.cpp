@@ -1,0 +1,115 @@
+// Four channels at a time: their columns are widened to one plane for each channel, two neighbouring columns
+// to a word, and then each channel is a small convolution of planes. Rows of padding take no part.
+#include "depthwise_conv_2d.h"
+
+#include <string.h>
+
+#include "depthwise_core.h"
+#include "depthwise_widen.h"
+
+namespace tflm_mcunet {
+namespace {
+
+using arm_dsp::DepthwiseJob;
+using arm_dsp::DepthwiseRow;
+using arm_dsp::WidenJob;
+
+constexpr int32_t kStreamHead = 4;  // bias, multiplier, constant and shift of a channel
+
+inline int32_t taps(const DepthwiseDsp2D& conv) { return (conv.kernel + 1) / 2; }
+
+// Words of one widened row: the columns that `count` outputs read, in full groups of six outputs.
+inline int32_t row_words(const DepthwiseDsp2D& conv, int32_t count) {
+  const int32_t most = (count + 5) / 6 * 6;
+  return (most * conv.stride + conv.kernel) / 2 + 1;
+}
+
+// Words of widened weights of one kernel row.
+inline int32_t weights_pitch(const DepthwiseDsp2D& conv) {
+  return conv.stride == 1 ? 2 * taps(conv) : taps(conv);
+}
+
+// Where the columns of a row lie in a plane whose first column is `first`.
+void lay_out_columns(const DepthwiseDsp2D& conv, int32_t first, int32_t words, WidenJob* job) {
+  const int32_t low = first < 0 ? -first : 0;
+  const int32_t reach = conv.input_width - first;
+  const int32_t left = (reach < 2 * words ? reach : 2 * words) - low;
+  job->offset = (first + low) * conv.channels;
+  job->plane += low / 2;
+  job->has_lead = left > 0 ? low & 1 : 0;
+  job->pairs = left > 0 ? (left - job->has_lead) / 2 : 0;
+  job->has_trail = left > 0 ? (left - job->has_lead) & 1 : 0;
+}
+
+// The kernel rows that exist for each output row.
+void list_rows(const DepthwiseDsp2D& conv, const void* const* rows, int32_t words, DepthwiseRow* listed) {
+  for (int32_t y = 0; y < conv.output_rows; ++y, rows += conv.stride) {
+    int32_t low = 0;
+    int32_t high = conv.kernel;
+    while (low + 1 < high && rows[low] == nullptr) {
+      ++low;
+    }
+    while (low + 1 < high && rows[high - 1] == nullptr) {
+      --high;
+    }
+    listed[y] = {(y * conv.stride + low) * words * 4, low * weights_pitch(conv) * 4, high - low};
+  }
+}
+
+}  // namespace
+
+void depthwise_conv_2d_dsp_row(const void* params, const void* const* rows, void* out, const Columns& columns,
+                               void* scratch) {
+  const DepthwiseDsp2D& conv = *static_cast<const DepthwiseDsp2D*>(params);
+  const int32_t count = columns.end - columns.begin;
+  const int32_t words = row_words(conv, count);
+  const int32_t window = conv.kernel + (conv.output_rows - 1) * conv.stride;
+  const int32_t first = columns.begin * conv.stride - conv.pad_left;
+  const int32_t stream_words = kStreamHead + conv.kernel * (conv.kernel == 3 ? 1 : 2);
+  const int32_t weights_words = conv.kernel * weights_pitch(conv);
+  const int32_t pitch = window * words;
+  const uint32_t half = static_cast<uint32_t>(conv.input_zero_point * 256) & 0xFFFFu;
+  DepthwiseRow* const listed = static_cast<DepthwiseRow*>(scratch);
+  uint32_t* const weights = reinterpret_cast<uint32_t*>(listed + conv.output_rows);
+  uint32_t* const planes = weights + 4 * weights_words;
+  list_rows(conv, rows, words, listed);
+  memset(planes, 0, static_cast<uint32_t>(pitch) * 16);
+  DepthwiseJob job = {};
+  job.stride = conv.channels;
+  job.low = conv.output_min;
+  job.high = conv.output_max;
+  job.pitch = (words - taps(conv) - (conv.stride == 1 ? 2 : 5)) * 4;
+  job.plane = planes;
+  job.weights = weights;
+  job.count = count;
+  job.stream = conv.stream;
+  job.stream_bytes = stream_words * 4;
+  job.plane_bytes = pitch * 4;
+  job.weights_bytes = weights_words * 4;
+  job.rows = listed;
+  job.output_rows = conv.output_rows;
+  WidenJob columns_of = {};
+  columns_of.plane = planes;
+  columns_of.row_bytes = words * 4;
+  columns_of.step = conv.channels;
+  columns_of.pitch = pitch * 4;
+  columns_of.zero = half | half << 16;
+  lay_out_columns(conv, first, words, &columns_of);
+  columns_of.offset -= columns.input_begin * conv.channels;
+  for (int32_t c = 0; c < conv.channels; c += 4, job.stream += 4 * stream_words) {
+    WidenJob four = columns_of;
+    four.rows = rows;
+    four.rows_left = window;
+    four.offset += c;
+    arm_dsp::widen_rows(&four);
+    job.channels = conv.channels - c < 4 ? conv.channels - c : 4;
+    for (int32_t i = 0; i < job.channels; ++i) {
+      const int32_t* packed = job.stream + i * stream_words + kStreamHead;
+      arm_dsp::widen_weights(packed, weights + i * weights_words, conv.kernel, conv.stride);
+    }
+    job.out = static_cast<int8_t*>(out) + c;
+    arm_dsp::depthwise_channels(job, conv.kernel, conv.stride, conv.finish == arm_dsp::kSaturate);
+  }
+}
+
+}  // namespace tflm_mcunet

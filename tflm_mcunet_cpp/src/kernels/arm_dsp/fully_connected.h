@@ -1,0 +1,30 @@
+// FULLY_CONNECTED for cores with the DSP extension: Cortex-M4, M7, M33.
+#ifndef TFLM_MCUNET_KERNELS_ARM_DSP_FULLY_CONNECTED_H_
+#define TFLM_MCUNET_KERNELS_ARM_DSP_FULLY_CONNECTED_H_
+
+#include <stdint.h>
+
+#include "../row.h"
+#include "dot_core.h"
+
+namespace tflm_mcunet {
+
+struct FullyConnectedDsp {
+  // For each four units: their int32 biases times 256; `words` times one word of weights of each unit; then
+  // for each unit int32 multiplier, constant and shift as in DotJob. Units that do not exist are zero.
+  const int32_t* stream;
+  int32_t words;  // of a unit's weights, the last one filled up with zeros
+  int32_t depth;
+  int32_t finish;  // arm_dsp::Finish
+  int32_t output_min;
+  int32_t output_max;
+};
+
+// RowKernel over FullyConnectedDsp: one row is one vector of `depth` values, its columns are the units.
+// Scratch, aligned to 4: `words` * 8 bytes.
+void fully_connected_dsp_row(const void* params, const void* const* rows, void* out, const Columns& columns,
+                             void* scratch);
+
+}  // namespace tflm_mcunet
+
+#endif  // TFLM_MCUNET_KERNELS_ARM_DSP_FULLY_CONNECTED_H_

@@ -1,0 +1,96 @@
+// The DSP instructions that the C++ kernels use, and what they mean elsewhere.
+#ifndef TFLM_MCUNET_KERNELS_ARM_DSP_SIMD_H_
+#define TFLM_MCUNET_KERNELS_ARM_DSP_SIMD_H_
+
+#include <stdint.h>
+#include <string.h>
+
+#include "dot_core.h"
+
+namespace tflm_mcunet {
+namespace arm_dsp {
+
+// Unaligned words.
+inline uint32_t load_word(const void* source) {
+  uint32_t word;
+  memcpy(&word, source, sizeof(word));
+  return word;
+}
+
+#if defined(__ARM_FEATURE_DSP) && defined(__thumb2__)
+
+// sum + low(a) * low(b) + high(a) * high(b), the halves being int16.
+inline int32_t smlad(uint32_t a, uint32_t b, int32_t sum) {
+  int32_t result;
+  asm("smlad %0, %1, %2, %3" : "=r"(result) : "r"(a), "r"(b), "r"(sum));
+  return result;
+}
+
+// Bytes 0 and 2 as int16.
+inline uint32_t widen_even(uint32_t bytes) {
+  uint32_t result;
+  asm("sxtb16 %0, %1" : "=r"(result) : "r"(bytes));
+  return result;
+}
+
+// Bytes 1 and 3 as int16.
+inline uint32_t widen_odd(uint32_t bytes) {
+  uint32_t result;
+  asm("sxtb16 %0, %1, ror #8" : "=r"(result) : "r"(bytes));
+  return result;
+}
+
+// (sum * multiplier >> 32) + constant.
+inline int32_t scale(int32_t sum, int32_t multiplier, int32_t constant) {
+  int32_t result;
+  asm("smmla %0, %1, %2, %3" : "=r"(result) : "r"(sum), "r"(multiplier), "r"(constant));
+  return result;
+}
+
+inline int32_t saturate(int32_t value) {
+  int32_t result;
+  asm("ssat %0, #8, %1" : "=r"(result) : "r"(value));
+  return result;
+}
+
+#else
+
+inline int32_t half(uint32_t word, int32_t index) { return static_cast<int16_t>(word >> (16 * index)); }
+
+inline uint32_t halves(int32_t low, int32_t high) {
+  return (static_cast<uint32_t>(low) & 0xFFFFu) | static_cast<uint32_t>(high) << 16;
+}
+
+inline int32_t smlad(uint32_t a, uint32_t b, int32_t sum) {
+  const int32_t products = half(a, 0) * half(b, 0) + half(a, 1) * half(b, 1);
+  return static_cast<int32_t>(static_cast<uint32_t>(sum) + static_cast<uint32_t>(products));
+}
+
+inline uint32_t widen_even(uint32_t bytes) {
+  return halves(static_cast<int8_t>(bytes), static_cast<int8_t>(bytes >> 16));
+}
+
+inline uint32_t widen_odd(uint32_t bytes) { return widen_even(bytes >> 8); }
+
+inline int32_t scale(int32_t sum, int32_t multiplier, int32_t constant) {
+  return static_cast<int32_t>(static_cast<int64_t>(sum) * multiplier >> 32) + constant;
+}
+
+inline int32_t saturate(int32_t value) { return value < -128 ? -128 : (value > 127 ? 127 : value); }
+
+#endif
+
+// An output value from a sum times 256; see Finish.
+inline int8_t finished(int32_t sum, int32_t multiplier, int32_t constant, int32_t shift, int32_t finish,
+                       int32_t low, int32_t high) {
+  if (finish == kSaturate) {
+    return static_cast<int8_t>(saturate(scale(sum, multiplier, constant) >> shift));
+  }
+  const int32_t value = scale(sum, multiplier, constant - (sum < 0 ? 128 : 0)) >> shift;
+  return static_cast<int8_t>(value < low ? low : (value > high ? high : value));
+}
+
+}  // namespace arm_dsp
+}  // namespace tflm_mcunet
+
+#endif  // TFLM_MCUNET_KERNELS_ARM_DSP_SIMD_H_
