@@ -84,6 +84,9 @@ def _add_analyze(commands: Any) -> None:
     parser.add_argument("--target", metavar="T", help="a device of `tflm-mcunet targets`, or a TOML file")
     parser.add_argument("--html", metavar="PAGE", help="write one self-contained HTML page")
     parser.add_argument(
+        "--frontier", action="store_true", help="also plan with MACs computed twice for fewer bytes (slow)"
+    )
+    parser.add_argument(
         "--all-ops", action="store_true", help="list every operator, not only the ten fullest"
     )
     parser.add_argument(

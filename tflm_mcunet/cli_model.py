@@ -31,7 +31,12 @@ def analyze(arguments: argparse.Namespace, out: Print) -> int:
     from tflm_mcunet.report import render_html, render_text
 
     target = None if arguments.target is None else Target.load(arguments.target)
-    report = measure(arguments.model, target, pointer_bits=arguments.pointer_bits)
+    report = measure(
+        arguments.model,
+        target,
+        pointer_bits=arguments.pointer_bits,
+        with_frontier=arguments.frontier,
+    )
     if arguments.html:
         write_file(arguments.html, render_html(report))
         progress(f"wrote {arguments.html}")

@@ -10,8 +10,10 @@ from html.parser import HTMLParser
 import pytest
 from report_samples import HOSTILE, made_report
 
-from tflm_mcunet.report import render_html, render_text
-from tflm_mcunet.report.memory_report import Arena, Peak, Timeline, printable
+from tflm_mcunet.builder import GraphBuilder
+from tflm_mcunet.report import analyze, render_html, render_text
+from tflm_mcunet.report.memory_report import Arena, FrontierPoint, Peak, Timeline, printable
+from tflm_mcunet.report.stage_rows import Held, StageRow
 from tflm_mcunet.report.timeline_svg import byte_ticks
 from tflm_mcunet.targets import Target
 
@@ -153,3 +155,40 @@ def test_ticks_are_round_and_few():
         assert ticks[0] == 0
         assert ticks[-1] <= limit
         assert len(ticks) <= 7
+
+
+def test_the_stages_and_the_frontier_stand_in_every_view(report):
+    held = Held(HOSTILE, "1×32×32×8 int8", "inner", 3, 1_536)
+    stages = (
+        StageRow("patch", ("0 PAD", "1 CONV_2D"), 3_840, 1_250, 1_000, 2, (held,)),
+        StageRow("layer", ("2 SOFTMAX",), 64, 0, 0, 1, ()),
+    )
+    points = (FrontierPoint("rows", 1.0, 9_876), FrontierPoint("rows", 1.25, 4_321))
+    full = replace(
+        report, stages=stages, left_out=(("2 SOFTMAX", "it reads the whole map"),), frontier=points
+    )
+    data = json.loads(json.dumps(full.to_dict(), allow_nan=False))
+    assert data["stages"][0]["held"][0]["rows"] == 3 and data["stages"][0]["macs_once"] == 1_000
+    assert data["left_out"] == [{"op": "2 SOFTMAX", "why": "it reads the whole map"}]
+    assert [p["arena_bytes"] for p in data["frontier"]] == [9_876, 4_321]
+    text, page = render_text(full), render_html(full)
+    for part in ("patch, 2 strips", "1,536", "it reads the whole map", "4,321"):
+        assert part in text and part in page
+    assert Tags(page).count["circle"] == 2 and Tags(page).count["script"] == 1
+    assert "SRAM against MACs" not in render_html(report)
+
+
+def test_the_stages_of_a_model_hold_what_its_plan_says():
+    b = GraphBuilder(2)
+    x = b.conv_2d(b.input((1, 40, 10, 3)), 16, (3, 3))
+    x = b.conv_2d(b.depthwise_conv_2d(x, (3, 3)), 2, (1, 1))
+    t = b.op("TRANSPOSE", [x, b.constant([0, 3, 1, 2])])
+    report = analyze(b.finish([b.mean(t, (3,))]), with_frontier=True)
+    stage = report.stages[0]
+    assert stage.kind == "stream" and sum(s.macs for s in report.stages) == report.macs
+    assert {h.role for h in stage.held} >= {"input", "inner", "output"}
+    inner = [h for h in stage.held if h.role == "inner"]
+    assert all(h.rows < 40 for h in inner) and sum(h.size_bytes for h in inner) < stage.peak_bytes
+    assert any("TRANSPOSE" in op and "every input row" in why for op, why in report.left_out)
+    sizes = [p.arena_bytes for p in report.frontier if p.input == "resident"]
+    assert sizes[0] == report.peak.stream and sizes == sorted(sizes, reverse=True)

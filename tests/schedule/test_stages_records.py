@@ -24,7 +24,6 @@ FILES = {
     "mlperf_vww_96_int8": (28100, 10300),
     "mlperf_resnet_quant": (10400, 9300),
     "mlperf_kws_ref_model": (4000, 3600),
-    "mcunet-320kb-1mb_imagenet": (97200, 55700),
 }
 
 

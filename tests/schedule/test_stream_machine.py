@@ -23,11 +23,11 @@ def check(graph, schedule: Schedule, arithmetic=Exact) -> None:
         np.testing.assert_array_equal(got[t], want[t])
 
 
-@pytest.mark.parametrize("seed", range(110))
+@pytest.mark.parametrize("seed", range(40))
 def test_streaming_a_random_network_changes_no_byte(seed: int) -> None:
     graph = random_network(seed)
     for source in ("resident", "rows"):
-        schedule = plan_stages(graph, input=source, effort=4000)
+        schedule = plan_stages(graph, input=source, effort=2000)
         for arithmetic in (Exact, Mixing):
             check(graph, schedule, arithmetic)
 
@@ -46,7 +46,7 @@ def test_any_row_alignment_is_exact_and_kept(seed: int, row_alignment: int) -> N
 
 def test_one_stage_of_the_whole_network_is_exact() -> None:
     """A stage need not be the best one to be right."""
-    for seed in range(300, 320):
+    for seed in range(300, 315):
         graph = random_network(seed)
         check(graph, plan_stages(graph, kinds=("stream",), input="rows", effort=0), Mixing)
 
@@ -136,6 +136,6 @@ def test_an_overlap_between_maps_and_rows_is_caught() -> None:
 
 
 def test_a_plan_is_the_same_each_time() -> None:
-    for seed in range(400, 410):
+    for seed in range(400, 405):
         graph = random_network(seed)
         assert plan_stages(graph, effort=3000) == plan_stages(graph, effort=3000)

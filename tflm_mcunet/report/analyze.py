@@ -13,13 +13,15 @@ from tflm_mcunet.graph import Graph
 from tflm_mcunet.load import is_keras_model, load_graph
 from tflm_mcunet.report.advice import advise
 from tflm_mcunet.report.folded import folded
-from tflm_mcunet.report.memory_report import Arena, MemoryReport, OpRow, Peak, shape_text
+from tflm_mcunet.report.memory_report import Arena, FrontierPoint, MemoryReport, OpRow, Peak, shape_text
+from tflm_mcunet.report.stage_rows import left_out, stage_rows
 from tflm_mcunet.report.timelines import schedule_timeline, stock_timeline
 from tflm_mcunet.schedule.in_place import own_kernels
 from tflm_mcunet.schedule.layer import plan_layer
 from tflm_mcunet.schedule.lifetimes import lifetimes
 from tflm_mcunet.schedule.schedule import Schedule
-from tflm_mcunet.schedule.stages import plan_stages
+from tflm_mcunet.schedule.stages import FACTORS, frontier, plan_stages
+from tflm_mcunet.schedule.stream import StreamPlan
 from tflm_mcunet.targets import Target, as_target
 from tflm_mcunet.tflm.memory import TflmMemory, memory
 from tflm_mcunet.tflm.rewrite import layer_plan
@@ -30,7 +32,12 @@ MOST_STREAMED = 250
 
 
 def analyze(
-    model: Any, target: Target | str | Path | None = None, *, calibration: Any = None, pointer_bits: int = 32
+    model: Any,
+    target: Target | str | Path | None = None,
+    *,
+    calibration: Any = None,
+    pointer_bits: int = 32,
+    with_frontier: bool = False,
 ) -> MemoryReport:
     """How much memory a model needs: in stock TFLite Micro, and planned by us in four ways.
 
@@ -40,6 +47,7 @@ def analyze(
         calibration: samples to quantise a float Keras model with. Without them it is quantised with random
             samples: every figure stays the same, since ranges change no size.
         pointer_bits: int. 32 for stock TFLite Micro's persistent part on a device, 64 on a desk.
+        with_frontier: bool. Also plan with MACs computed twice, the input resident and fed by rows; up to a minute.
 
     Returns:
         MemoryReport. Its arenas hold activations and scratch; stack and code come on top.
@@ -93,6 +101,9 @@ def analyze(
                 graph, clean, rows, live, (stock.head_bytes, planned), peak, int8_bytes, model_bytes, target
             )
         ),
+        stages=stage_rows(best),
+        left_out=left_out(best),
+        frontier=_frontier(clean) if with_frontier else (),
         notes=(*notes, *_notes(clean, stock, (*(f"in the file, {line}" for line in left), *best.notes))),
     )
 
@@ -164,6 +175,18 @@ def _plans(graph: Graph) -> dict[str, Schedule | None]:
     }
 
 
+def _frontier(graph: Graph) -> tuple[FrontierPoint, ...]:
+    """Bytes against MACs, for an input that lies in the arena and, where that can be, for one that is fed by rows."""
+    if len(graph.ops) > MOST_STREAMED:
+        return ()
+    sources = ["resident"] + (["rows"] if _rows_fed(graph) else [])
+    return tuple(
+        FrontierPoint(source, factor, size)
+        for source in sources
+        for factor, size, _ in frontier(graph, input=source, factors=FACTORS)
+    )
+
+
 def _int8_edges_bytes(graph: Graph, clean: Graph) -> int | None:
     """The smallest arena with the input if the model took and gave int8; None where it does already."""
     edges, _ = canonical(graph, io="int8")
@@ -177,7 +200,7 @@ def _int8_edges_bytes(graph: Graph, clean: Graph) -> int | None:
 def _rows_fed(graph: Graph) -> Schedule | None:
     """The plan whose input rows the caller feeds; None where its input has to stay."""
     schedule = plan_stages(graph, kinds=("layer", "stream"), input="rows")
-    is_fed = any(stage.plan is not None and stage.plan.fed >= 0 for stage in schedule.stages)
+    is_fed = any(isinstance(stage.plan, StreamPlan) and stage.plan.fed >= 0 for stage in schedule.stages)
     return schedule if is_fed else None
 
 

@@ -9,6 +9,7 @@ from functools import lru_cache
 from html import escape
 from importlib import resources
 
+from tflm_mcunet.report.frontier_svg import frontier_svg
 from tflm_mcunet.report.memory_report import MemoryReport, Timeline, printable
 from tflm_mcunet.report.text import number, percent
 from tflm_mcunet.report.timeline_svg import axis_svg, chart_svg, runs
@@ -38,6 +39,8 @@ def render_html(report: MemoryReport) -> str:
             _bars(report),
             _advice(report),
             _timelines(report),
+            _frontier(report),
+            _stages(report),
             _table(report),
             _notes(report),
         )
@@ -185,6 +188,51 @@ def _chart(timeline: Timeline, scale_bytes: int, limit: int | None, remark: str)
         f'<div class="chart">{axis_svg(scale_bytes, _HEIGHT)}<div class="scroll" tabindex="0">'
         f"{chart_svg(timeline, _WIDTH, _HEIGHT, scale_bytes, limit)}</div></div>"
         f'<div class="inspector" aria-live="polite">Peak at op {escape(peak)}.</div></div>'
+    )
+
+
+def _frontier(report: MemoryReport) -> str:
+    if not report.frontier:
+        return ""
+    return (
+        '<section><h2>SRAM against MACs</h2><p class="soft small">Each point is a plan: strips compute some columns '
+        'twice and need fewer bytes. <span style="color:var(--bar)">■</span> input resident, '
+        '<span style="color:var(--peak)">■</span> input fed by rows, anew for each strip.</p>'
+        f'<div class="wide">{frontier_svg(report.frontier)}</div></section>'
+    )
+
+
+def _stages(report: MemoryReport) -> str:
+    if all(stage.kind == "layer" for stage in report.stages):
+        return ""
+    rows = []
+    for n, stage in enumerate(report.stages):
+        kind = f"patch, {stage.strips} strips" if stage.kind == "patch" else stage.kind
+        names = stage.ops[0] + (f" … {stage.ops[-1]}" if len(stage.ops) > 1 else "")
+        twice = number(stage.macs - stage.macs_once) if stage.macs > stage.macs_once else ""
+        held = "".join(
+            f"<tr><td>{escape(h.tensor)}</td><td>{escape(h.detail)}</td><td>{escape(h.role)}</td>"
+            f'<td class="r">{h.rows}</td><td class="r">{number(h.size_bytes)}</td></tr>'
+            for h in stage.held
+        )
+        if held:
+            head = '<tr><th>tensor</th><th></th><th>role</th><th class="r">rows</th><th class="r">bytes</th></tr>'
+            held = f"<details><summary>rows held</summary><table>{head}{held}</table></details>"
+        rows.append(
+            f'<tr><td class="r">{n}</td><td>{kind}</td><td>{escape(names)}{held}</td>'
+            f'<td class="r">{number(stage.peak_bytes)}</td><td class="r">{number(stage.macs)}</td>'
+            f'<td class="r">{twice}</td></tr>'
+        )
+    head = (
+        '<tr><th class="r">stage</th><th>kind</th><th>operators</th><th class="r">arena</th>'
+        '<th class="r">MACs</th><th class="r">of them twice</th></tr>'
+    )
+    out = "".join(f"<li>{escape(op)}: {_prose(why)}</li>" for op, why in report.left_out)
+    out = f'<h3>Left out of the stages</h3><ul class="notes">{out}</ul>' if out else ""
+    return (
+        '<section><h2>Stages</h2><p class="soft small">Of our smallest plan that holds the input; operators are '
+        f'numbered as planned.</p><div class="wide"><table><thead>{head}</thead><tbody>{"".join(rows)}</tbody>'
+        f"</table></div>{out}</section>"
     )
 
 

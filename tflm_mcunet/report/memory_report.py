@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
 
 from tflm_mcunet.targets import Target
+
+if TYPE_CHECKING:
+    from tflm_mcunet.report.stage_rows import StageRow
 
 
 @dataclass(frozen=True)
@@ -144,6 +148,21 @@ class Timeline:
 
 
 @dataclass(frozen=True)
+class FrontierPoint:
+    """A plan that computes some MACs twice to need fewer bytes.
+
+    Args:
+        input: str. "resident" or "rows".
+        mac_factor: float. MACs that the plan computes, as a factor of the model's.
+        arena_bytes: int.
+    """
+
+    input: str
+    mac_factor: float
+    arena_bytes: int
+
+
+@dataclass(frozen=True)
 class MemoryReport:
     """The answer of `tflm_mcunet.analyze`.
 
@@ -162,6 +181,9 @@ class MemoryReport:
         before, after: Timeline. Stock TFLite Micro's plan, and our smallest that holds the input.
         advice: tuple of str. What to do, plainest gain first.
         notes: tuple of str. What the numbers leave out, and what a planner could not do.
+        stages: tuple of StageRow. Of our smallest plan that holds the input.
+        left_out: tuple of (operator, why). The operators of that plan that do not stream.
+        frontier: tuple of FrontierPoint, by input, MACs rising; empty unless asked for.
     """
 
     name: str
@@ -178,6 +200,9 @@ class MemoryReport:
     after: Timeline = field(repr=False)
     advice: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    stages: tuple[StageRow, ...] = ()
+    left_out: tuple[tuple[str, str], ...] = ()
+    frontier: tuple[FrontierPoint, ...] = ()
 
     @property
     def fits(self) -> bool | None:
@@ -233,6 +258,9 @@ class MemoryReport:
             "fits_tflm": self.fits_tflm,
             "advice": list(self.advice),
             "notes": list(self.notes),
+            "stages": [stage.to_dict() for stage in self.stages],
+            "left_out": [{"op": op, "why": why} for op, why in self.left_out],
+            "frontier": [asdict(point) for point in self.frontier],
         }
 
 

@@ -44,6 +44,9 @@ def render_text(report: MemoryReport, all_ops: bool = False) -> str:
     if report.target is not None:
         parts.append(_target(report))
     parts.append(_operators(report, all_ops))
+    parts += _stages(report)
+    if report.frontier:
+        parts.append(_frontier(report))
     if report.advice:
         parts.append("Advice\n" + _list(report.advice))
     if report.notes:
@@ -86,6 +89,35 @@ def _memory(report: MemoryReport) -> str:
         ["streamed, rows fed", number(peak.stream_rows_input), "input fed by rows; no input map"],
     ]
     return "SRAM for one inference (bytes)\n" + table(rows, right=(1,))
+
+
+def _stages(report: MemoryReport) -> list[str]:
+    """The stages of our plan, what each that streams holds, and what does not stream and why."""
+    if all(stage.kind == "layer" for stage in report.stages):
+        return []
+    rows = [["stage", "kind", "operators", "arena", "MACs", "twice"]]
+    held = [["stage", "tensor", "", "role", "rows", "bytes"]]
+    for n, stage in enumerate(report.stages):
+        kind = f"patch, {stage.strips} strips" if stage.kind == "patch" else stage.kind
+        names = stage.ops[0] + (f" … {stage.ops[-1]}" if len(stage.ops) > 1 else "")
+        twice = number(stage.macs - stage.macs_once) if stage.macs > stage.macs_once else ""
+        rows.append([str(n), kind, names, number(stage.peak_bytes), number(stage.macs), twice])
+        for item in stage.held:
+            held.append(
+                [str(n), item.tensor, item.detail, item.role, str(item.rows), number(item.size_bytes)]
+            )
+    parts = ["Stages of the smallest plan that holds the input\n" + table(rows, right=(0, 3, 4, 5))]
+    parts.append("Rows held by each stage\n" + table(held, right=(0, 4, 5)))
+    if report.left_out:
+        lines = [f"{op}: {why}" for op, why in report.left_out]
+        parts.append("Left out of the stages\n" + _list(lines))
+    return parts
+
+
+def _frontier(report: MemoryReport) -> str:
+    rows = [["input", "MACs", "arena"]]
+    rows += [[p.input, f"×{p.mac_factor:.3f}", number(p.arena_bytes)] for p in report.frontier]
+    return "Peak SRAM against computed MACs\n" + table(rows, right=(1, 2))
 
 
 def _target(report: MemoryReport) -> str:

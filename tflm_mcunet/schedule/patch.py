@@ -87,17 +87,17 @@ def strips(work: StageWork, count: int) -> StageWork:
     graph, output = work.rows.graph, work.outs[0]
     width = graph.tensors[output].shape[2]
     whole = set(work.maps)
-    birth = {t: [-1] * len(b) if t in whole else b for t, b in work.order.birth.items()}
-    death = {t: [work.end] * len(d) if t in whole else d for t, d in work.order.death.items()}
-    order = replace(work.order, birth=birth, death=death)
     passes = []
-    for columns in _cuts(width, count):
-        need = needed_columns(graph, work.nodes, output, columns)
+    needs = [needed_columns(graph, work.nodes, output, columns) for columns in _cuts(width, count)]
+    for number, need in enumerate(needs):
+        later = (
+            {t: min(n[t][0] for n in needs[number + 1 :]) for t in work.ins} if needs[number + 1 :] else {}
+        )
         narrow = {}
         for t, (_, held) in need.items():
             if t not in whole:
                 shape = graph.tensors[t].shape
                 narrow[t] = held * (graph.tensors[t].size_bytes // (shape[1] * shape[2]))
         rows = replace(work.rows, narrow=narrow)
-        passes.append(replace(work, rows=rows, order=order, columns=need))
+        passes.append(replace(work, rows=rows, columns=need, later=later))
     return replace(work, kind="patch", passes=tuple(passes))

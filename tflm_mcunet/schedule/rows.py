@@ -60,6 +60,7 @@ class RowGraph:
         alias: mapping. Tensor -> the tensor whose bytes it names, where they differ.
         inputs, outputs: tuple of int. The graph's, through `alias`; state that is kept between inferences is both.
         narrow: mapping. Tensor -> bytes of a row where only some columns are held.
+        wide: mapping. Tensor -> bytes from row to row where a whole map does not lie dense.
     """
 
     graph: Graph
@@ -68,6 +69,7 @@ class RowGraph:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     narrow: Mapping[int, int] = field(default_factory=dict)
+    wide: Mapping[int, int] = field(default_factory=dict)
 
     @cached_property
     def shape(self) -> Mapping[int, tuple[int, int]]:
@@ -78,6 +80,10 @@ class RowGraph:
         }
         full = {t: rows_of(self.graph, t) for t in sorted(used)}
         return full | {t: (full[t][0], width) for t, width in self.narrow.items()}
+
+    def pitch(self, tensor: int) -> int:
+        """Bytes from row to row of a whole map."""
+        return self.wide.get(tensor, self.shape[tensor][1])
 
 
 def rows_of(graph: Graph, tensor: int) -> tuple[int, int]:

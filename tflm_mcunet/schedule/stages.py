@@ -24,11 +24,15 @@ from tflm_mcunet.schedule.schedule import ALIGNMENT, Buffer, Schedule, Stage, al
 from tflm_mcunet.schedule.stages_build import Placement, covered_ops, stage_plan
 from tflm_mcunet.schedule.stages_maps import gaps, map_orders, place_maps
 from tflm_mcunet.schedule.stages_place import Hints, PositionSearch, place_stage
-from tflm_mcunet.schedule.stages_search import Planner
+from tflm_mcunet.schedule.stages_search import Candidate, Planner
+from tflm_mcunet.schedule.stages_wide import wide_maps
 from tflm_mcunet.schedule.stages_work import StageWork, size_of
 from tflm_mcunet.schedule.stream_pack import Effort
 
 KINDS = ("layer", "stream", "patch")
+
+#: How often a partition is chosen anew because its stages do not fit together as low as each alone.
+CHARGES = 3
 
 #: MAC budgets of a frontier.
 FACTORS = (1.0, 1.005, 1.01, 1.02, 1.05, 1.1, 1.2, 1.35, 1.5, 2.0)
@@ -44,6 +48,7 @@ def plan_stages(
     row_alignment: int = 4,
     map_alignment: int = ALIGNMENT,
     effort: int = 250_000,
+    spread_maps: bool = False,
 ) -> Schedule:
     """Plan the stages of a graph with the lowest peak.
 
@@ -57,6 +62,9 @@ def plan_stages(
         row_alignment: int. Offsets of rows that are held inside a stage are multiples of it.
         map_alignment: int. Offsets of whole maps are multiples of it.
         effort: int. Block placements to spend on getting nearer to the bound (about 10 µs each); 0 for a quick plan.
+        spread_maps: bool. Whether the rows of maps between stages may lie apart (`pitch_bytes` above `row_bytes`, a
+            Buffer larger than its tensor), which lets strips write over their input. Our own engine runs that; the
+            tensors of TFLite Micro are dense.
 
     Returns:
         Schedule. Each "stream" stage holds a `StreamPlan`; `buffers` lists the maps between stages, which may share
@@ -93,14 +101,15 @@ def plan_stages(
         return _empty(rows, map_alignment, notes)
     plans = _plans(rows, chosen, fed, alignments, notes, effort)
     plan = plans.within(0)
+    assert plan is not None
     spare = int((max_mac_overhead - 1) * sum(n.macs for n in rows.nodes))
     if "patch" in chosen and spare:
-        patched = plans.within(spare)
-        if patched.arena_bytes < plan.arena_bytes:
-            plan = patched
+        spread = _wide_plans(plans, chosen, fed, alignments, notes, effort) if spread_maps else []
+        for ways in (plans, *spread):
+            plan = ways.within(spare, plan.arena_bytes) or plan
     if fed < 0 and "stream" in chosen:
         layers = _plans(rows, ("layer",), fed, alignments, notes, effort).within(0)
-        if layers.arena_bytes <= plan.arena_bytes:
+        if layers is not None and layers.arena_bytes <= plan.arena_bytes:
             note = f"streaming does not lower the peak of {layers.arena_bytes} bytes; every operator runs as a layer"
             return replace(layers, notes=(*layers.notes, note))
     return plan
@@ -114,11 +123,12 @@ def frontier(
     row_alignment: int = 4,
     map_alignment: int = ALIGNMENT,
     effort: int = 250_000,
+    spread_maps: bool = True,
 ) -> list[tuple[float, int, Schedule]]:
     """Peak SRAM against recomputed MACs.
 
     Args:
-        graph, input, row_alignment, map_alignment, effort: as for `plan_stages`.
+        graph, input, row_alignment, map_alignment, effort, spread_maps: as for `plan_stages`.
         factors: sequence of float. MAC budgets to try, as factors of the graph's own MACs; 1.0 is always tried.
 
     Returns:
@@ -133,11 +143,18 @@ def frontier(
     total = sum(n.macs for n in rows.nodes)
     if not total:
         return found
-    plans = _plans(rows, KINDS, fed, (row_alignment, map_alignment), first.notes, effort)
+    alignments = (row_alignment, map_alignment)
+    plans = _plans(rows, KINDS, fed, alignments, first.notes, effort)
+    ways = [plans]
+    if spread_maps:
+        ways += _wide_plans(plans, KINDS, fed, alignments, first.notes, effort)
     for factor in sorted({f for f in factors if f > 1}):
-        plan = plans.within(int((factor - 1) * total))
-        if plan.arena_bytes < found[-1][1]:
-            found.append((sum(s.macs for s in plan.stages) / total, plan.arena_bytes, plan))
+        spare = int((factor - 1) * total)
+        better: Schedule | None = None
+        for way in ways:
+            better = way.within(spare, better.arena_bytes if better else found[-1][1]) or better
+        if better is not None:
+            found.append((sum(s.macs for s in better.stages) / total, better.arena_bytes, better))
     return found
 
 
@@ -167,13 +184,38 @@ class _Plans:
     notes: Sequence[str]
     effort: int
 
-    def within(self, spare: int) -> Schedule:
-        """The best partition with at most `spare` recomputed MACs, placed."""
-        rows, path = self.rows, self.planner.best_path(spare)
+    def within(self, spare: int, below: int = 1 << 60) -> Schedule | None:
+        """The best partition with at most `spare` recomputed MACs, placed; None where it cannot be below `below`.
+
+        Where the maps cannot lie so that every stage takes what it takes alone, the stage that ends highest is charged
+        what it took, and the partition is chosen anew.
+        """
+        best: Schedule | None = None
+        charged: list[tuple[Candidate, int | None, int]] = []
+        for _ in range(1 + (CHARGES if spare else 0)):
+            path = self.planner.best_path(spare)
+            goal = max(c.known for c in path)
+            if goal >= (below if best is None else min(below, best.arena_bytes)):
+                break
+            plan = self._schedule(path, goal)
+            if best is None or plan.arena_bytes < best.arena_bytes:
+                best = plan
+            if plan.arena_bytes <= aligned(goal):
+                break
+            for candidate, stage in zip(path, plan.stages):
+                if aligned(stage.peak_bytes) == plan.arena_bytes:
+                    charged.append((candidate, candidate.cost, candidate.level))
+                    candidate.cost, candidate.level = stage.peak_bytes, 9
+        for candidate, cost, level in reversed(charged):
+            candidate.cost, candidate.level = cost, level
+        return best if best is not None and best.arena_bytes < below else None
+
+    def _schedule(self, path: Sequence[Candidate], goal: int) -> Schedule:
+        rows = self.rows
         works = [c.best for c in path if c.best is not None]
         life, _ = gaps(works)
         sizes = {t: size_of(rows, t) for t in life}
-        grain, goal = self.planner.map_alignment, max(c.known for c in path)
+        grain = self.planner.map_alignment
         at, placements = _placed(works, goal, sizes, grain, Effort(self.effort), self.planner.hints)
         stages, end = [], 0
         for candidate, work, placement in zip(path, works, placements):
@@ -189,6 +231,19 @@ class _Plans:
             buffers.append(Buffer(t, sizes[source], *life[source], at[source]))
         bound = max(c.bound for c in path)
         return Schedule(rows.graph, tuple(stages), tuple(buffers), aligned(end), bound, tuple(self.notes))
+
+
+def _wide_plans(
+    plans: _Plans,
+    kinds: Sequence[str],
+    fed: int,
+    alignments: tuple[int, int],
+    notes: Sequence[str],
+    effort: int,
+) -> list[_Plans]:
+    """The same graph with the rows of some maps apart, for strips that write over their input."""
+    wide = wide_maps(plans.rows, plans.planner.live, alignments[1])
+    return [_plans(replace(plans.rows, wide=w), kinds, fed, alignments, notes, effort) for w in wide]
 
 
 def _plans(

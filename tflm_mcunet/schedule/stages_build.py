@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from tflm_mcunet.schedule.rows import RowGraph
 from tflm_mcunet.schedule.stages_maps import overlay
-from tflm_mcunet.schedule.stages_work import Key, StageWork
+from tflm_mcunet.schedule.stages_work import Key, StageWork, size_of
 from tflm_mcunet.schedule.stream import PatchPlan, RowOperator, RowStorage, StreamPlan
 from tflm_mcunet.schedule.stream_check import collisions
 from tflm_mcunet.schedule.stream_pack import Block, Effort, Packer
@@ -44,11 +44,11 @@ def place_rings(work: StageWork, at: Mapping[int, int], goal: int, repairs: int,
     for i, (tensor, y) in enumerate(keys):
         if tensor in at:
             packed.append(blocks[i])
-            offsets.append(at[tensor] + y * shape[tensor][1])
+            offsets.append(at[tensor] + y * work.rows.pitch(tensor))
     packed = [Block(b.size, b.birth, b.death) for b in packed]
-    for tensor in work.through:
-        packed.append(Block(shape[tensor][0] * shape[tensor][1], -1, work.end))
-        offsets.append(at[tensor])
+    fixed, places = _fixed(work, at)
+    packed += fixed
+    offsets += places
     placed, top = Packer(packed, range(count), work.alignment).best(offsets, goal, repairs, effort)
     storages: dict[int, RowStorage] = {}
     held = _held(work)
@@ -90,11 +90,12 @@ def place_rows(
     offsets, loose = [-1] * len(keys), []
     for i, (tensor, y) in enumerate(keys):
         if tensor in at:
-            offsets[i] = at[tensor] + y * shape[tensor][1]
+            offsets[i] = at[tensor] + y * work.rows.pitch(tensor)
         else:
             loose.append(i)
-    blocks = (*blocks, *(Block(shape[t][0] * shape[t][1], -1, work.end) for t in work.through))
-    offsets += [at[t] for t in work.through]
+    fixed, places = _fixed(work, at)
+    blocks = (*blocks, *fixed)
+    offsets += places
     end = _maps_end(work, at)
     placed, top = Packer(blocks, loose, work.alignment).best(
         offsets, max(goal, end), repairs, effort, every_start, starts
@@ -103,14 +104,16 @@ def place_rows(
     storages, held = {}, _held(work)
     for tensor in work.order.birth:
         height, width = shape[tensor]
-        rows = tuple(where[tensor, y] for y in range(height))
-        dense = tensor in at or height == 1
+        whole = tensor in at
+        pitch = work.rows.pitch(tensor) if whole else width
+        rows = tuple(at[tensor] + y * pitch if whole else where[tensor, y] for y in range(height))
+        dense = whole or height == 1
         storages[tensor] = RowStorage(
             tensor,
             height,
             width,
             rows[0],
-            width,
+            pitch,
             height,
             1,
             0,
@@ -135,8 +138,14 @@ def _held(work: StageWork) -> Callable[[int], tuple[int, int]]:
 
 
 def _maps_end(work: StageWork, at: Mapping[int, int]) -> int:
-    shape = work.rows.shape
-    return max((at[t] + shape[t][0] * shape[t][1] for t in work.maps), default=0)
+    return max((at[t] + size_of(work.rows, t) for t in work.maps), default=0)
+
+
+def _fixed(work: StageWork, at: Mapping[int, int]) -> tuple[list[Block], list[int]]:
+    """What lies where it is, besides rows of its own: maps that are left alone, in a pass the parts of all maps."""
+    if work.columns:
+        return [b for _, _, b in work.segments], [at[t] + start for t, start, _ in work.segments]
+    return [Block(size_of(work.rows, t), -1, work.end) for t in work.through], [at[t] for t in work.through]
 
 
 def stage_plan(
@@ -153,8 +162,8 @@ def stream_plan(work: StageWork, at: Mapping[int, int], placement: Placement) ->
     """The plan of a placed stage. Raises AssertionError if two rows that live together share a byte."""
     where, storages = placement.where, placement.storages
     keys, blocks = work.keyed_blocks
-    extra = [Block(work.rows.shape[t][0] * work.rows.shape[t][1], -1, work.end) for t in work.through]
-    wrong = collisions((*blocks, *extra), [*(where[k] for k in keys), *(at[t] for t in work.through)])
+    extra, places = _fixed(work, at)
+    wrong = collisions((*blocks, *extra), [*(where[k] for k in keys), *places])
     if wrong:
         a, b = wrong[0]
         raise AssertionError(

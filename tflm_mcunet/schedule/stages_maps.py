@@ -18,23 +18,31 @@ class Gap:
     Args:
         low, high: int. Every distance strictly between them is forbidden.
         exact: bool. Yet distance 0 is allowed, row over row in place.
+        free: tuple of int. Distances between them that are allowed as well.
     """
 
     low: int
     high: int
     exact: bool = False
+    free: tuple[int, ...] = ()
 
     def allows(self, distance: int) -> bool:
-        return distance <= self.low or distance >= self.high or (self.exact and distance == 0)
+        return (
+            distance <= self.low
+            or distance >= self.high
+            or (self.exact and distance == 0)
+            or distance in self.free
+        )
 
 
 def overlay(work: StageWork, a: int, b: int) -> Gap:
     """How the map `b` that a stage writes may lie over the map `a` that it reads for the last time."""
     rows, order = work.rows, work.order
     (height_a, width_a), (height_b, width_b) = rows.shape[a], rows.shape[b]
-    apart = Gap(-height_b * width_b, height_a * width_a)
+    pitch_a, pitch_b = rows.pitch(a), rows.pitch(b)
+    apart = Gap(-size_of(rows, b), size_of(rows, a))
     if work.kind == "patch":
-        return apart  # the last pass still reads what the first has to leave alone
+        return Gap(apart.low, apart.high, False, _free_in_passes(work, a, b, apart))
     if work.kind == "layer":
         node = work.nodes[0]
         facts = ops.OPS.get(rows.graph.ops[node.op].type)
@@ -50,11 +58,11 @@ def overlay(work: StageWork, a: int, b: int) -> Gap:
     clash = birth <= death
     if not clash.any():
         return Gap(0, 0)
-    from_a = np.arange(height_a)[:, None] * width_a - np.arange(height_b)[None, :] * width_b
+    from_a = np.arange(height_a)[:, None] * pitch_a - np.arange(height_b)[None, :] * pitch_b
     low, high = from_a - width_b, from_a + width_a
     writer = next(n for n in work.nodes if b in n.outputs)
     exact = False
-    if a in writer.inputs and writer.inputs.index(a) in writer.in_place and width_a == width_b:
+    if a in writer.inputs and writer.inputs.index(a) in writer.in_place and pitch_a == pitch_b:
         window = writer.windows[writer.inputs.index(a)]
         y = np.arange(height_b)
         over = y * window.stride_h - window.pad_top
@@ -64,6 +72,28 @@ def overlay(work: StageWork, a: int, b: int) -> Gap:
         rest[over[hit], y[hit]] &= death[over[hit], 0] != birth[0, y[hit]]
         exact = not rest.any()
     return Gap(int(low[clash].min()), int(high[clash].max()), exact)
+
+
+def _free_in_passes(work: StageWork, a: int, b: int, apart: Gap) -> tuple[int, ...]:
+    """Distances at which the columns of `b` that each pass writes lie over columns of `a` that no pass reads again.
+
+    A map whose rows lie as far apart as those of the other can lie a row and the halo of a window below it.
+    """
+    rows = work.rows
+    pitch = rows.pitch(a)
+    halo = max(0, pitch - rows.shape[a][1])
+    tries = {-(lines * pitch + shift) for lines in (0, 1, 2, 3) for shift in (0, halo)}
+    tries = {d for d in tries if apart.low < d < apart.high}
+    for part in work.passes:
+        spans = []
+        for t in (a, b):
+            mine = [(start, start + k.size, k.birth, k.death) for o, start, k in part.segments if o == t]
+            spans.append(np.array(mine, np.int64).reshape(-1, 4))
+        one, other = spans[0][:, None, :], spans[1][None, :, :]
+        meet = (one[..., 2] <= other[..., 3]) & (other[..., 2] <= one[..., 3])
+        low, high = (one[..., 0] - other[..., 1])[meet], (one[..., 1] - other[..., 0])[meet]
+        tries = {d for d in tries if not ((low < d) & (d < high)).any()}
+    return tuple(sorted(tries, reverse=True))
 
 
 def gaps(works: Sequence[StageWork]) -> tuple[dict[int, tuple[int, int]], dict[tuple[int, int], Gap]]:
@@ -86,7 +116,7 @@ def gaps(works: Sequence[StageWork]) -> tuple[dict[int, tuple[int, int]], dict[t
             else:
                 gap = Gap(-size_of(rows, b), size_of(rows, a))
             pairs[a, b] = gap
-            pairs[b, a] = Gap(-gap.high, -gap.low, gap.exact)
+            pairs[b, a] = Gap(-gap.high, -gap.low, gap.exact, tuple(-f for f in gap.free))
     return life, pairs
 
 
@@ -104,6 +134,7 @@ def place_maps(
             candidates.add(-(-up // alignment) * alignment)
             if gap.exact:
                 candidates.add(base)
+            candidates.update(base + f for f in gap.free)
         at[t] = min(
             c
             for c in candidates

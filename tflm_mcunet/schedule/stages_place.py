@@ -84,7 +84,7 @@ class PositionSearch:
         works: sequence of StageWork.
         peak: int. No byte at or above it.
         alignment: int. Of maps.
-        effort: Effort. Blocks that may be placed before giving up.
+        effort: Effort. Blocks that may be placed, and positions tried, before giving up.
         hints: mapping. Placements that are known already.
     """
 
@@ -94,10 +94,15 @@ class PositionSearch:
     effort: Effort
     hints: Hints = field(default_factory=dict)
     tried: dict[tuple[int, tuple[int, ...]], Placement | None] = field(default_factory=dict)
+    dead: set[tuple[int, tuple[int, ...]]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.life, self.pairs = gaps(self.works)
         self.sizes = {t: size_of(self.works[0].rows, t) for t in self.life}
+        rivals: dict[int, list[int]] = {t: [] for t in self.life}
+        for a, b in self.pairs:
+            rivals[b].append(a)
+        self.rivals = rivals
 
     def run(self) -> tuple[dict[int, int], list[Placement | None]] | None:
         """Offsets of the maps and the placement of each stage, or None where the effort ends first."""
@@ -109,24 +114,38 @@ class PositionSearch:
         if i == len(self.works):
             return at, []
         work = self.works[i]
+        # What comes later sees no map but those that live on: the same places lead to the same end.
+        state = (i, tuple(at[t] for t in sorted(at) if self.life[t][1] >= i - 1))
+        if state in self.dead:
+            return None
         for here in self.positions(i, at):
+            self.effort.left -= 1
+            if self.effort.left < 0:
+                return None
             key = (i, tuple(here[t] for t in work.maps))
             if key not in self.tried:
-                if self.effort.left < 0:
-                    return None
-                self.effort.left -= len(work.order.birth)
-                mine, hint = {t: here[t] for t in work.maps}, self.hints.get(id(work))
-                known = hint is not None and hint.at == mine
-                self.tried[key] = (
-                    hint.placement if hint and known else place_stage(work, mine, self.peak, self.effort)
-                )
+                self.tried[key] = self._placed(i, here)
             placement = self.tried[key]
             if placement is not None and placement.end > self.peak:
                 continue
             rest = self._from(i + 1, here)
             if rest is not None:
+                if work.holds_nothing:
+                    placement = place_stage(work, {t: here[t] for t in work.maps}, self.peak, self.effort)
                 return rest[0], [placement, *rest[1]]
+        self.dead.add(state)
         return None
+
+    def _placed(self, i: int, here: Mapping[int, int]) -> Placement | None:
+        """Stage `i` around its maps; None where nothing but maps is there, which fit."""
+        work = self.works[i]
+        if work.holds_nothing:
+            return None
+        mine, hint = {t: here[t] for t in work.maps}, self.hints.get(id(work))
+        if hint is not None and hint.at == mine:
+            return hint.placement
+        self.effort.left -= work.end // 8  # rings to find and check
+        return place_stage(work, mine, self.peak, self.effort)
 
     def positions(self, i: int, at: dict[int, int] | None = None) -> Iterator[dict[int, int]]:
         """Positions for the maps of stage `i` that have none in `at`."""
@@ -139,7 +158,7 @@ class PositionSearch:
             yield at
             return
         tensor, rest = new[0], new[1:]
-        rivals = [(at[o], self.pairs[o, tensor]) for o in at if (o, tensor) in self.pairs]
+        rivals = [(at[o], self.pairs[o, tensor]) for o in self.rivals[tensor] if o in at]
         for c in self._candidates(i, tensor, rivals):
             if 0 <= c <= self.peak - self.sizes[tensor] and all(gap.allows(c - base) for base, gap in rivals):
                 yield from self._positions(i, rest, {**at, tensor: c})
@@ -151,6 +170,7 @@ class PositionSearch:
         near = [self.hints.get(id(w)) for w in self.works[i : i + 2]]
         found = [hint.at[tensor] for hint in near if hint is not None and tensor in hint.at]
         found += [base for base, gap in rivals if gap.exact]
+        found += [base + f for base, gap in rivals for f in gap.free]
         found += [0, top] if tensor in work.outs else [top, 0]
         after = self.works[i + 1] if i + 1 < len(self.works) else None
         if after is not None and tensor in after.ins:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tflm_mcunet.schedule.patch import can_strip, strip_macs, strips
@@ -15,9 +16,16 @@ from tflm_mcunet.schedule.stream_pack import Effort
 #: Numbers of strips that are tried.
 STRIPS = (2, 3, 4, 5, 6, 8)
 
+#: Row steps (and a few for each operator) to spend on finding the order of candidate stages; where it ends, so do
+#: longer stages. The networks of the MCUNet zoo take a third of it.
+MOST_STEPS = 1_000_000
+
+#: Blocks that may be placed to learn the cost of candidates; where it ends, only those already packed are taken.
+MOST_PACKING = 200_000
+
 
 @dataclass
-class _Candidate:
+class Candidate:
     """A stage that might be taken, and what is known of its cost so far."""
 
     first: int
@@ -42,7 +50,7 @@ class _Label:
     peak: int
     extra: int
     stages: int
-    candidate: _Candidate | None
+    candidate: Candidate | None
     before: _Label | None
 
 
@@ -68,8 +76,10 @@ class Planner:
     effort: Effort
     ceiling: int = 1 << 60
     hints: Hints = field(default_factory=dict)
-    memo: dict[tuple[int, int], list[_Candidate]] = field(default_factory=dict)
-    patch_memo: dict[tuple[int, int], list[_Candidate]] = field(default_factory=dict)
+    memo: dict[tuple[int, int], list[Candidate]] = field(default_factory=dict)
+    patch_memo: dict[tuple[int, int], list[Candidate]] = field(default_factory=dict)
+    longest: int = 1 << 60
+    packing: Effort = field(default_factory=lambda: Effort(MOST_PACKING))
 
     def __post_init__(self) -> None:
         self.live = live_sets(self.rows)
@@ -84,20 +94,23 @@ class Planner:
             or not nodes[p].streams
         ]
 
-    def candidates(self, first: int, last: int) -> list[_Candidate]:
+    def candidates(self, first: int, last: int) -> list[Candidate]:
         """The ways to run nodes [first, last) as one stage; memoised."""
-        key = (first, last)
+        key, nodes = (first, last), self.rows.nodes
         if key not in self.memo:
             found = []
-            if last == first + 1 and not (self.fed >= 0 and first == 0):
+            dense = last > first + 1 or not {*nodes[first].inputs, *nodes[first].outputs} & set(
+                self.rows.wide
+            )
+            if last == first + 1 and dense and not (self.fed >= 0 and first == 0):
                 work = stage_work(self.rows, first, last, "layer", self.live)
-                found.append(_Candidate(first, last, [work], sum(size_of(self.rows, t) for t in work.maps)))
+                found.append(Candidate(first, last, [work], sum(size_of(self.rows, t) for t in work.maps)))
                 top = self.local(work)
                 found[-1].cost, found[-1].best, found[-1].level, found[-1].bound = top, work, 9, top
             if "stream" in self.kinds and all(n.streams for n in self.rows.nodes[first:last]):
                 works = self.streams(first, last)
                 if works:
-                    found.append(_Candidate(first, last, works, min(w.live_bytes for w in works)))
+                    found.append(Candidate(first, last, works, min(w.live_bytes for w in works)))
             for c in found:
                 c.macs = sum(n.macs for n in self.rows.nodes[first:last])
             self.memo[key] = found
@@ -130,9 +143,9 @@ class Planner:
             return base
         if work.passes:
             return max(self.packed(p, at, goal) for p in work.passes)
-        return place_rows(work, at, max(goal, base), 0, Effort(1 << 60)).end
+        return place_rows(work, at, max(goal, base), 0, self.packing).end
 
-    def refine(self, candidate: _Candidate, level: int) -> None:
+    def refine(self, candidate: Candidate, level: int) -> None:
         """Pack a candidate more carefully than before: once, then with its maps wherever they suit it."""
         if candidate.strips and not candidate.works:
             candidate.works = [
@@ -151,14 +164,14 @@ class Planner:
                     self.hints[id(work)] = found[1]
         candidate.level = level
 
-    def patches(self, first: int, last: int) -> list[_Candidate]:
+    def patches(self, first: int, last: int) -> list[Candidate]:
         """Nodes [first, last) in strips; memoised. Their bound: what a stream holds inside, divided by the strips."""
         key = (first, last)
         if key in self.patch_memo:
             return self.patch_memo[key]
-        found: list[_Candidate] = []
+        found: list[Candidate] = []
         stream = next((c for c in self.candidates(first, last) if c.works[0].kind == "stream"), None)
-        maps = self._maps_bytes(last) + (self._maps_bytes(first) if first or self.fed < 0 else 0)
+        maps = max(self._maps_bytes(last), self._maps_bytes(first) if first or self.fed < 0 else 0)
         if stream is not None and stream.works[0].ins != stream.works[0].outs and can_strip(stream.works[0]):
             work = stream.works[0]
             width = self.rows.graph.tensors[work.outs[0]].shape[2]
@@ -166,11 +179,11 @@ class Planner:
                 bound = maps + max(0, stream.bound - maps) // count
                 if count <= width and bound < self.ceiling:
                     macs = strip_macs(work, count)
-                    found.append(_Candidate(first, last, [], bound, macs=macs, strips=count))
+                    found.append(Candidate(first, last, [], bound, macs=macs, strips=count))
         self.patch_memo[key] = found
         return found
 
-    def path(self, spare: int = 0) -> tuple[int, list[_Candidate]]:
+    def path(self, spare: int = 0) -> tuple[int, list[Candidate]]:
         """The path of least known peak, then fewest MACs, then fewest stages, with at most `spare` recomputed MACs."""
         count = len(self.rows.nodes)
         best: list[list[_Label]] = [[] for _ in range(count + 1)]
@@ -182,7 +195,7 @@ class Planner:
         for first in range(count):
             if not best[first]:
                 continue
-            for last in range(first + 1, count + 1):
+            for last in range(first + 1, min(count, first + self.longest) + 1):
                 single = last == first + 1
                 if not single and (first not in cuts or not self.rows.nodes[last - 1].streams):
                     break
@@ -193,31 +206,36 @@ class Planner:
                     self.patches(first, last) if spare and options and first in cuts and last in cuts else []
                 )
                 for c in (*options, *more):
+                    if self.packing.left < 0 and c.cost is None:
+                        continue  # too late to find out; a path of packed stages is always there
                     extra = c.macs - (base[last] - base[first])
                     for here in best[first]:
                         if here.extra + extra <= spare:
                             peak = max(here.peak, c.known)
                             _keep(best[last], _Label(peak, here.extra + extra, here.stages + 1, c, here))
-                # Rows inside a stage only get more as it grows; the map that it writes may get smaller.
-                least = min((c.bound for c in (*options, *more)), default=0)
-                if not single and options and least - self._maps_bytes(last) > self.ceiling:
+                if not single and self._hopeless(last, (*options, *more)):
                     break
         end = min(best[count], key=lambda n: (n.peak, n.extra, n.stages))
-        found: list[_Candidate] = []
+        found: list[Candidate] = []
         label: _Label | None = end
         while label is not None and label.candidate is not None:
             found.append(label.candidate)
             label = label.before
         return end.peak, found[::-1]
 
+    def _hopeless(self, last: int, options: Sequence[Candidate]) -> bool:
+        """Whether no longer stage can do: rows inside only get more as it grows, though its output may get smaller."""
+        return bool(options) and min(c.bound for c in options) - self._maps_bytes(last) > self.ceiling
+
     def _maps_bytes(self, cut: int) -> int:
         """Bytes of the maps that lie across a cut."""
         return sum(size_of(self.rows, t) for t in self.live[cut])
 
-    def best_path(self, spare: int = 0) -> list[_Candidate]:
+    def best_path(self, spare: int = 0) -> list[Candidate]:
         """Refine the most promising path, with at most `spare` recomputed MACs, until all of it is packed."""
         if self.ceiling == 1 << 60:
             self._first_ceiling()
+            self._limit_length()
         while True:
             peak, found = self.path(spare)
             todo = [c for c in found if c.level < 0]
@@ -245,12 +263,36 @@ class Planner:
             peak = max(peak, min(c.known for c in options))
         self.ceiling = peak
 
+    def _limit_length(self) -> None:
+        """Find the candidates by rising length until `MOST_STEPS` are spent; `longest` is what that reaches."""
+        count, cuts, left = len(self.rows.nodes), set(self.cuts), MOST_STEPS
+        rows = [self.rows.shape[n.outputs[0]][0] + 10 for n in self.rows.nodes]
+        growing = [p for p in self.cuts if p < count]
+        for length in range(2, count + 1):
+            more = []
+            for first in growing:
+                last = first + length
+                if last > count or not self.rows.nodes[last - 1].streams:
+                    continue
+                more.append(first)
+                if last in cuts and self._maps_bytes(last) <= self.ceiling:
+                    left -= sum(rows[first:last])
+                    if self._hopeless(last, self.candidates(first, last)):
+                        more.pop()
+            growing = more
+            if left < 0:
+                self.longest = length
+                return
+
 
 def live_sets(rows: RowGraph) -> list[frozenset[int]]:
-    """For each cut before node p: the tensors that exist there and are needed at or after it."""
+    """For each cut before node p: the tensors that exist there and are needed at or after it.
+
+    An input that nothing reads is there at the start: the caller writes it wherever that may be.
+    """
     count = len(rows.nodes)
     born = dict.fromkeys(rows.inputs, 0)
-    last: dict[int, int] = {}
+    last: dict[int, int] = dict.fromkeys(rows.inputs, 0)
     for i, node in enumerate(rows.nodes):
         for t in node.outputs:
             born[t] = i + 1

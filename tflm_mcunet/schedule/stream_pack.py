@@ -6,6 +6,7 @@ an output row may start exactly where the row lies that its kernel consumes in p
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -51,6 +52,13 @@ def _merged(spans: list[Span]) -> list[Span]:
     return joined
 
 
+def _without(part: range, block: int) -> list[range]:
+    """A part of a run without one block."""
+    if block not in part:
+        return [part]
+    return [r for r in (range(part[0], block), range(block + 1, part[-1] + 1)) if r]
+
+
 class Packer:
     """Places the loose blocks of a stage around its fixed ones.
 
@@ -89,20 +97,49 @@ class Packer:
 
     def obstacles(self, offsets: Sequence[int]) -> Obstacles:
         """For each loose block: the spans of the fixed blocks while it lives, and its places over a fixed partner."""
-        blocks = self.blocks
-        fixed = [
-            (blocks[f].birth, blocks[f].death, offsets[f], offsets[f] + blocks[f].size, f) for f in self.fixed
-        ]
+        blocks, runs = self.blocks, self._runs(offsets)
         found = {}
         for i in self.loose:
             birth, death = blocks[i].birth, blocks[i].death
-            spans = [(s, e, f) for b, d, s, e, f in fixed if b <= death and d >= birth]
+            alive = []
+            for births, deaths, members in runs:
+                low, high = bisect_left(deaths, birth), bisect_right(births, death)
+                if low < high:
+                    alive.append(members[low:high])
             places = []
             for p in self.friends.get(i, ()):
-                if any(f == p for _, _, f in spans):
-                    places.append((offsets[p], _merged([(s, e) for s, e, f in spans if f != p])))
-            found[i] = (_merged([(s, e) for s, e, _ in spans]), places)
+                if any(part[0] <= p <= part[-1] for part in alive):
+                    parts = [q for part in alive for q in _without(part, p)]
+                    places.append((offsets[p], self._spans(parts, offsets)))
+            found[i] = (self._spans(alive, offsets), places)
         return found
+
+    def _runs(self, offsets: Sequence[int]) -> list[tuple[list[int], list[int], range]]:
+        """The fixed blocks as runs that follow one another in number, place and life: (births, deaths, blocks)."""
+        blocks = self.blocks
+        found: list[tuple[list[int], list[int], range]] = []
+        for f in self.fixed:
+            block = blocks[f]
+            if found:
+                births, deaths, run = found[-1]
+                before = f - 1
+                if (
+                    run[-1] == before
+                    and offsets[f] == offsets[before] + blocks[before].size
+                    and births[-1] <= block.birth
+                    and deaths[-1] <= block.death
+                ):
+                    births.append(block.birth)
+                    deaths.append(block.death)
+                    found[-1] = (births, deaths, range(run[0], f + 1))
+                    continue
+            found.append(([block.birth], [block.death], range(f, f + 1)))
+        return found
+
+    def _spans(self, parts: Sequence[range], offsets: Sequence[int]) -> list[Span]:
+        """The bytes of parts of runs."""
+        last = [part[-1] for part in parts]
+        return _merged([(offsets[part[0]], offsets[e] + self.blocks[e].size) for part, e in zip(parts, last)])
 
     def pack(self, offsets: list[int], order: Sequence[int], obstacles: Obstacles) -> int:
         """Place in `order`, each at the lowest offset free all its life, into `offsets`; the end of the highest."""

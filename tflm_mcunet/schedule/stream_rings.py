@@ -66,7 +66,7 @@ def rings(work: StageWork) -> list[Ring]:
     shape, maps = work.rows.shape, set(work.maps)
     home: dict[int, Ring] = {}
     for t in (*work.ins, *work.outs):
-        home[t] = Ring(shape[t][0], shape[t][1], {t: (1, 0)}, whole=True)
+        home[t] = Ring(shape[t][0], work.rows.pitch(t), {t: (1, 0)}, whole=True)
     if work.fed >= 0 and work.fed not in home:
         home[work.fed] = _own(work, work.fed)
     for node in work.nodes:

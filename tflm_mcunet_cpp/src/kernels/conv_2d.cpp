@@ -71,7 +71,8 @@ void conv_2d_row(const void* params, const void* const* rows, void* out, const C
                  void* scratch) {
   const Conv2D& conv = *static_cast<const Conv2D*>(params);
   int8_t* output = static_cast<int8_t*>(out);
-  if (out == rows[0]) {
+  // A larger window's output may begin where its first row does, over columns that it does not read.
+  if (out == rows[0] && conv.kernel_h == 1 && conv.kernel_w == 1) {
     row_in_place(conv, rows, output, columns, static_cast<int8_t*>(scratch));
     return;
   }
