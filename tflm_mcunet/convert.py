@@ -26,6 +26,9 @@ from tflm_mcunet.transforms import canonical
 
 SCHEDULES = ("auto", "layer", "stream", "patch")
 
+#: Operators up to which "auto" plans stages; beyond it takes tens of seconds.
+MOST_STAGED = 1000
+
 
 @dataclass(frozen=True)
 class Conversion:
@@ -209,6 +212,10 @@ def _schedule(
         layer = folded if folded.arena_bytes <= layer.arena_bytes else layer
     if kind == "layer":
         return layer, ()
+    if kind == "auto" and input == "resident" and len(graph.ops) > MOST_STAGED:
+        return layer, (
+            f"more than {MOST_STAGED} operators: stages are planned on request, `schedule='stream'`",
+        )
     kinds = ("layer", "stream") if kind == "stream" else ("layer", "stream", "patch")
     staged = plan_stages(graph, kinds=kinds, max_mac_overhead=max_mac_overhead, input=input, prefer=prefer)
     is_better = staged.arena_bytes < layer.arena_bytes or input == "rows"
