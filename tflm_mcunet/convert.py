@@ -110,7 +110,7 @@ def convert(
             "stream" and "patch" let rows or patches flow through stages; "auto" takes what needs the least
             SRAM.
         max_mac_overhead: float, at least 1. How many MACs patches may cost, as a factor.
-        prefer: str. "sram" or "speed".
+        prefer: str. "sram", or "speed" for wider row layouts where a kernel family has them; none has yet.
         input: str. "resident", or "rows" where the caller feeds the image's rows.
         io: str or None. "int8" drops QUANTIZE and DEQUANTIZE at the edges: inputs and outputs become int8.
 
@@ -138,6 +138,8 @@ def convert(
     grown = canonical(source, io=io, max_mac_overhead=max_mac_overhead)[0] if max_mac_overhead > 1 else graph
     rewritten, after, more = _tflm_form(source if io is None else graph, (graph, grown), plan)
     notes = (*notes, *more)
+    if prefer == "speed":
+        notes = (*notes, "prefer='speed': no family holds wider rows yet, so rows are planned as for 'sram'")
     return Conversion(
         source=source,
         graph=plan.graph,
