@@ -70,6 +70,8 @@ def place_rings(work: StageWork, at: Mapping[int, int], goal: int, repairs: int,
                 *held(tensor),
             )
     where = {(t, y): storages[t].row_offset(y) for t in work.order.birth for y in range(shape[t][0])}
+    if _starts_falsely(work, storages):
+        top = 1 << 60  # row by row, those rows are led elsewhere
     for n, i in enumerate(sums):
         where[keys[i]] = placed[len(loose_rings) + n]
     return Placement(max(top, _maps_end(work, at)), where, storages)
@@ -98,7 +100,7 @@ def place_rows(
     offsets += places
     end = _maps_end(work, at)
     placed, top = Packer(blocks, loose, work.alignment).best(
-        offsets, max(goal, end), repairs, effort, every_start, starts
+        offsets, max(goal, end), repairs, effort, every_start, starts, _avoided(work, at)
     )
     where = dict(zip(keys, placed))
     storages, held = {}, _held(work)
@@ -122,6 +124,24 @@ def place_rows(
             *held(tensor),
         )
     return Placement(max(end, top), where, storages)
+
+
+def _avoided(work: StageWork, at: Mapping[int, int]) -> dict[int, list[int]]:
+    """Row inside a pass -> a byte that it must not cover, the start of a map's row (`StageWork.false_starts`)."""
+    index = {key: i for i, key in enumerate(work.keyed_blocks[0])}
+    found: dict[int, list[int]] = {}
+    for written, (source, row) in work.false_starts:
+        if written in index:
+            found.setdefault(index[written], []).append(at[source] + row * work.rows.pitch(source))
+    return found
+
+
+def _starts_falsely(work: StageWork, storages: Mapping[int, RowStorage]) -> bool:
+    """Whether a kernel would take a row for one that is written in place although it is not."""
+    return any(
+        storages[t].row_offset(y) + work.written_from(t) == storages[source].row_offset(row)
+        for (t, y), (source, row) in work.false_starts
+    )
 
 
 def _role(work: StageWork, tensor: int) -> str:
@@ -169,6 +189,8 @@ def stream_plan(work: StageWork, at: Mapping[int, int], placement: Placement) ->
         raise AssertionError(
             f"rows {[keys[i] if i < len(keys) else 'map' for i in (a, b)]} share bytes while both live"
         )
+    if _starts_falsely(work, storages):
+        raise AssertionError("a row begins where the first row of its window does and is not in place")
     holds = dict(work.holds)
     operators = []
     for i, node in enumerate(work.nodes):

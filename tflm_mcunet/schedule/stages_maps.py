@@ -93,6 +93,12 @@ def _free_in_passes(work: StageWork, a: int, b: int, apart: Gap) -> tuple[int, .
         meet = (one[..., 2] <= other[..., 3]) & (other[..., 2] <= one[..., 3])
         low, high = (one[..., 0] - other[..., 1])[meet], (one[..., 1] - other[..., 0])[meet]
         tries = {d for d in tries if not ((low < d) & (d < high)).any()}
+        starts = {
+            row * rows.pitch(a) - y * rows.pitch(b) - part.written_from(b)
+            for (t, y), (source, row) in part.false_starts
+            if t == b and source == a
+        }
+        tries -= starts
     return tuple(sorted(tries, reverse=True))
 
 

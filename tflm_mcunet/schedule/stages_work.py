@@ -133,6 +133,34 @@ class StageWork:
                         found.append((t, start, Block((high - low) * pixel, born, dies)))
         return tuple(found)
 
+    @cached_property
+    def false_starts(self) -> tuple[tuple[Key, Key], ...]:
+        """In a pass: (row that a kernel writes, row of a map that is the first of its window).
+
+        A kernel takes an output that begins where the first row of its window does for one in place. Of a map, that
+        is column 0, whose bytes may be free for others in a pass that reads later columns only.
+        """
+        if not self.columns:
+            return ()
+        found = []
+        for node in self.nodes:
+            if self.rows.graph.ops[node.op].type not in ("CONV_2D", "DEPTHWISE_CONV_2D"):
+                continue
+            source, output, window = node.inputs[0], node.outputs[0], node.windows[0]
+            if source in self.ins and self.columns[source][0] > 0:
+                for y in range(self.rows.shape[output][0]):
+                    row = window.first_row(y)
+                    if 0 <= row < self.rows.shape[source][0]:
+                        found.append(((output, y), (source, row)))
+        return tuple(found)
+
+    def written_from(self, tensor: int) -> int:
+        """In a pass, bytes from the start of a row of `tensor` to the first that the pass writes."""
+        if tensor not in self.outs:
+            return 0
+        width = self.rows.shape[tensor][1] // self.rows.graph.tensors[tensor].shape[2]
+        return self.columns[tensor][0] * width
+
     def sums_bytes(self, tensor: int) -> int:
         """Bytes of the int32 sums behind the one row of `tensor`."""
         return 4 * self.rows.graph.tensors[tensor].elements

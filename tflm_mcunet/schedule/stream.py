@@ -16,13 +16,15 @@ A `StreamPlan` is executed by counters alone, without a heap and without a list 
 * *Storage* (`RowStorage`): where row y of a tensor lies, from the start of the arena:
   `row_offsets[y]` if that tuple is not empty, else
   `offset + ((y * step + phase) mod slots) * pitch_bytes` (mod of floored division: phase may be negative).
-  A whole map is the ring with slots = height, step = 1, phase = 0, pitch = row_bytes, dense.
+  A whole map is the ring with slots = height, step = 1, phase = 0, pitch = row_bytes, dense; planned with
+  `spread_maps`, the pitch of maps between stages may be larger.
 * *In place*: an output row y either lies at exactly the address of the first row of the window (row
   y·stride_h - pad_top) of one of the operands that `in_place` lists, or is apart from all rows that the operator reads;
   which of it may change from row to row, so the kernel compares pointers. DEPTHWISE_CONV_2D with a window wider than
   one column then needs a delay line; a 1x1 CONV_2D (whose output pixel is never longer than its input pixel) must have
   read a pixel before it writes that pixel, ascending; elementwise operators as usual. No other overlap between a row
-  that is read and the row that is written ever occurs.
+  that is read and the row that is written ever occurs, and no convolution's output begins where the first row of its
+  window does without being in place (in a pass that row may begin with columns that it does not read).
 * Several storages may share bytes; the order makes it legal.
 """
 

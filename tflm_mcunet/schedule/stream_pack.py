@@ -7,7 +7,7 @@ an output row may start exactly where the row lies that its kernel consumes in p
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -202,6 +202,7 @@ class Packer:
         effort: Effort | None = None,
         every_start: bool = False,
         starts: int = 99,
+        avoided: Mapping[int, Sequence[int]] | None = None,
     ) -> tuple[list[int], int]:
         """The lowest of several placements, repaired: what sits highest is placed earlier, again and again.
 
@@ -212,6 +213,7 @@ class Packer:
             effort: Effort or None. Ends the search; at least one placement is made.
             every_start: bool. Repair each order, not only the best one.
             starts: int. How many orders to try.
+            avoided: mapping or None. Loose block -> single bytes that it must not cover.
 
         Returns:
             (offsets of all blocks, end of the highest loose block).
@@ -219,6 +221,13 @@ class Packer:
         if not self.loose:
             return list(offsets), 0
         search = _Search(self, list(offsets), goal, effort or Effort(1 << 60))
+        for i, bytes_ in (avoided or {}).items():
+            spans, places = search.obstacles[i]
+            points = [(b, b + 1) for b in bytes_]
+            search.obstacles[i] = (
+                _merged([*spans, *points]),
+                [(at, _merged([*s, *points])) for at, s in places],
+            )
         begun: list[tuple[int, int, list[int]]] = []
         for order in islice(self.orders(), starts):
             begun.append((search.place(order), len(begun), order))
