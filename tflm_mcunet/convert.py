@@ -135,8 +135,12 @@ def convert(
     graph, notes = canonical(source, io=io)
     before = memory(source).head_bytes
     plan, refused = _schedule(graph, schedule, max_mac_overhead, prefer, input)
+    dense = plan
+    if max_mac_overhead > 1 and plan.kind != "layer":
+        # Tensors of TFLite Micro have their rows side by side; those of our own program need not.
+        dense, _ = _schedule(graph, schedule, max_mac_overhead, prefer, input, spread_maps=False)
     grown = canonical(source, io=io, max_mac_overhead=max_mac_overhead)[0] if max_mac_overhead > 1 else graph
-    rewritten, after, more = _tflm_form(source if io is None else graph, (graph, grown), plan)
+    rewritten, after, more = _tflm_form(source if io is None else graph, (graph, grown), dense)
     notes = (*notes, *more)
     if prefer == "speed":
         notes = (*notes, "prefer='speed': no family holds wider rows yet, so rows are planned as for 'sram'")
@@ -199,7 +203,7 @@ def as_conversion(model: Any) -> Conversion:
 
 
 def _schedule(
-    graph: Graph, kind: str, max_mac_overhead: float, prefer: str, input: str
+    graph: Graph, kind: str, max_mac_overhead: float, prefer: str, input: str, spread_maps: bool = True
 ) -> tuple[Schedule, tuple[str, ...]]:
     """The Schedule of the interpreter-free program, and what it had to leave out."""
     try:
@@ -219,7 +223,14 @@ def _schedule(
             f"more than {MOST_STAGED} operators: stages are planned on request, `schedule='stream'`",
         )
     kinds = ("layer", "stream") if kind == "stream" else ("layer", "stream", "patch")
-    staged = plan_stages(graph, kinds=kinds, max_mac_overhead=max_mac_overhead, input=input, prefer=prefer)
+    staged = plan_stages(
+        graph,
+        kinds=kinds,
+        max_mac_overhead=max_mac_overhead,
+        input=input,
+        prefer=prefer,
+        spread_maps=spread_maps and max_mac_overhead > 1,
+    )
     is_better = staged.arena_bytes < layer.arena_bytes or input == "rows"
     return (staged if is_better else layer), ()
 

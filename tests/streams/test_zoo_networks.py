@@ -10,6 +10,7 @@ from kernel_check import inputs
 from zoo import zoo_network
 
 from tflm_mcunet import tflite
+from tflm_mcunet.ops import total_macs
 from tflm_mcunet.schedule.stages import plan_stages
 from tflm_mcunet.tflm import interpreter
 
@@ -39,3 +40,22 @@ def test_a_network_streams_exactly_within_the_record(name: str, shared_models: P
     truth = interpreter.run(tflite.write(graph), feed).outputs
     for outputs in run_schedules(plans, [feed, feed]):
         assert [a.tobytes() for a in outputs[0]] == [a.tobytes() for a in truth[0]]
+
+
+#: Network, MACs as a factor of its own -> arena bytes to reach with the image fed by rows, as often as is wanted.
+STRIPS = {("mcunet-in3", 1.02): 49_000, ("mcunet-in3", 1.1): 45_000, ("mbv2-w0.35", 1.02): 16_000}
+
+
+@pytest.mark.parametrize(("name", "factor"), STRIPS)
+def test_a_network_in_strips_is_exact_within_its_macs(name: str, factor: float, shared_models: Path) -> None:
+    topologies = shared_models / "mcunet_zoo_topologies.json"
+    if not topologies.is_file():
+        pytest.skip(f"no {topologies}")
+    graph = zoo_network(topologies, name, same_padding=name == "mbv2-w0.35")
+    plan = plan_stages(graph, input="rows", max_mac_overhead=factor, spread_maps=True)
+    assert plan.arena_bytes <= STRIPS[name, factor]
+    assert sum(stage.macs for stage in plan.stages) <= factor * total_macs(graph)
+    feed = inputs(graph, 1)
+    truth = interpreter.run(tflite.write(graph), feed).outputs
+    outputs = run_schedules([plan], [feed])[0]
+    assert [a.tobytes() for a in outputs[0]] == [a.tobytes() for a in truth[0]]
