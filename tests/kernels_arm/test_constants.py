@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tflm_mcunet.codegen import arm_dsp_sum
-from tflm_mcunet.codegen.arm_dsp_requantize import SATURATE, Affine, constants, exact_output
+from tflm_mcunet.codegen.arm_dsp import sum as dsp_sum
+from tflm_mcunet.codegen.arm_dsp.requantize import SATURATE, Affine, constants, exact_output
 from tflm_mcunet.codegen.fixed_point import quantize_multiplier
 
 
@@ -71,13 +71,13 @@ def test_sums_have_constants_and_refuse_what_has_none() -> None:
                 f"{name}_shift": shift,
                 f"{name}_zero_point": zero_point,
             }
-        constant = arm_dsp_sum.constants(fields)
+        constant = dsp_sum.constants(fields)
         if constant is None:
             continue
         found += 1
         one, two = np.meshgrid(np.arange(-128, 128), np.arange(-128, 128), indexing="ij")
         total = (one * 256 * constant["first_factor"] >> 16) + (two * 256 * constant["second_factor"] >> 16)
         computed = np.clip(total + constant["constant"] >> 20, -128, 127)
-        assert (computed == arm_dsp_sum._outputs(fields)).all()
+        assert (computed == dsp_sum._outputs(fields)).all()
     assert found >= 10
-    assert arm_dsp_sum.constants({"output_min": -128, "output_max": 100}) is None
+    assert dsp_sum.constants({"output_min": -128, "output_max": 100}) is None

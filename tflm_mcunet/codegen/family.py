@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from tflm_mcunet.codegen import arm_dsp
+from tflm_mcunet.codegen.arm_dsp import lower as arm_dsp
 from tflm_mcunet.codegen.call import Call
 from tflm_mcunet.errors import UsageError
 

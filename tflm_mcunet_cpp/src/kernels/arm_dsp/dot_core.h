@@ -7,7 +7,7 @@
 namespace tflm_mcunet {
 namespace arm_dsp {
 
-// How a sum becomes an output value; chosen offline (codegen/arm_dsp_requantize.py).
+// How a sum becomes an output value; chosen offline (codegen/arm_dsp/requantize.py).
 enum Finish : int32_t {
   kSaturate = 0,  // the lower clamp hides the sign fix, and the clamps are those of int8
   kSignFix = 1,   // halves of negative values are rounded away from zero

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from tflm_mcunet.codegen import arm_dsp_sum
-from tflm_mcunet.codegen.arm_dsp_requantize import Affine, Constants, constants
+from tflm_mcunet.codegen.arm_dsp import sum as dsp_sum
+from tflm_mcunet.codegen.arm_dsp.requantize import Affine, Constants, constants
 from tflm_mcunet.codegen.call import Call, Constant, Params, View
 from tflm_mcunet.ops import Window
 
@@ -244,7 +244,7 @@ def _fully_connected(call: Call, _: bool) -> Call | None:
 
 
 def _sum(call: Call, is_layer: bool) -> Call | None:
-    found = arm_dsp_sum.constants(call.params.fields)
+    found = dsp_sum.constants(call.params.fields)
     if found is None:
         return None
     dsp = replace(
