@@ -1,0 +1,96 @@
+"""Depthwise convolutions of the DSP family: their packed weights, and the gate of their kernel."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from tflm_mcunet.codegen.arm_dsp.dense import conv_2d
+from tflm_mcunet.codegen.arm_dsp.shared import layer_constants
+from tflm_mcunet.codegen.call import Call, Constant, Params, View
+
+#: Bytes of widened planes that a depthwise convolution of a whole map may take.
+_MOST_PLANE_BYTES = 4096
+
+
+def depthwise_conv_2d(call: Call, is_layer: bool) -> Call | None:
+    """The family's call for one of `depthwise_conv_2d_row`, or None where its kernel does not take it."""
+    fields, window = call.params.fields, call.window
+    kernel, stride, channels = fields["kernel_w"], fields["stride_w"], fields["input_channels"]
+    if channels == 1:
+        return conv_2d(_as_conv_2d(call), is_layer)
+    shape = (
+        fields["depth_multiplier"],
+        fields["dilation_w"],
+        window.dilation_h,
+        window.kernel_h,
+        window.stride_h,
+    )
+    below = (call.outputs[0].height - 1) * stride - window.pad_top
+    if window.pad_top >= kernel or below >= call.inputs[0].height:
+        return None  # The kernel takes it that every window has a row of the input.
+    if shape != (1, 1, 1, kernel, stride) or kernel not in (3, 5, 7) or stride not in (1, 2):
+        return None
+    weights = fields["weights"].values.reshape(kernel, kernel, channels).transpose(2, 0, 1)
+    found = layer_constants(fields, weights.reshape(channels, -1), 7)
+    if found is None:
+        return None
+    rows = _rows_per_call(call) if is_layer else 1
+    columns = (found.bias, found.multiplier, found.constant, found.shift)
+    stream = np.concatenate((np.stack(columns, axis=1), _paired(weights)), axis=1)
+    shared = ("input_width", "pad_left", "input_zero_point", "output_min", "output_max")
+    given = {
+        "stream": Constant(stream),
+        "channels": channels,
+        "kernel": kernel,
+        "stride": stride,
+        "output_rows": rows,
+        "finish": found.finish,
+        **{k: fields[k] for k in shared},
+    }
+    source, target = call.inputs[0], call.outputs[0]
+    return replace(
+        call,
+        kernel="depthwise_conv_2d_dsp_row",
+        source="kernels/arm_dsp/depthwise_conv_2d",
+        params=Params("DepthwiseDsp2D", given),
+        inputs=(source,),
+        outputs=(View(target.tensor, target.height // rows, target.row_bytes * rows),),
+        window=replace(window, kernel_h=kernel + (rows - 1) * stride, stride_h=stride * rows),
+        scratch_bytes=_plane_bytes(call, rows) + 128 * kernel + 12 * rows,
+    )
+
+
+def _as_conv_2d(call: Call) -> Call:
+    """A depthwise convolution of one channel as the convolution that it is."""
+    fields = dict(call.params.fields)
+    channels = fields.pop("depth_multiplier")
+    weights = fields["weights"].values.reshape(-1, channels).T
+    fields |= {"weights": Constant(weights), "group_channels": 1, "output_channels": channels}
+    return replace(call, kernel="conv_2d_row", params=Params("Conv2D", fields))
+
+
+def _paired(weights: np.ndarray) -> np.ndarray:
+    """Weights [channels, kernel, kernel] as words: of four columns, the first and third and the others' pairs."""
+    channels, kernel, _ = weights.shape
+    padded = np.zeros((channels, kernel, -(-kernel // 4) * 4), np.int8)
+    padded[:, :, :kernel] = weights
+    fours = padded.reshape(channels, -1, 4)[:, :, [0, 2, 1, 3]]
+    return np.ascontiguousarray(fours).reshape(channels, -1).view("<i4")
+
+
+def _plane_bytes(call: Call, rows: int) -> int:
+    """The widened planes of four channels for that many output rows."""
+    kernel, stride = call.window.kernel_h, call.window.stride_h
+    words = (-(-call.width // 6) * 6 * stride + kernel) // 2 + 1
+    return (kernel + (rows - 1) * stride) * words * 16
+
+
+def _rows_per_call(call: Call) -> int:
+    """Output rows that one call computes: what they share is widened once."""
+    height = call.outputs[0].height
+    fitting = [
+        r for r in range(1, height + 1) if height % r == 0 and _plane_bytes(call, r) <= _MOST_PLANE_BYTES
+    ]
+    return max(fitting, default=1)

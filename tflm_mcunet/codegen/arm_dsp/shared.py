@@ -1,0 +1,51 @@
+"""What the DSP family's lowerings share: a layer's requantisation, and whole maps seen as one row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from tflm_mcunet.codegen.arm_dsp.requantize import Affine, Constants, constants
+from tflm_mcunet.codegen.call import Call, View
+from tflm_mcunet.ops import Window
+
+
+def layer_constants(fields: Mapping[str, Any], weights: np.ndarray, bits: int) -> Constants | None:
+    """The requantisation of a layer with `weights` [channels, inputs] whose sums are scaled by 2^bits.
+
+    At 8 bits the kernel's inputs are x * 256, and the bias takes the zero point's part off; at 7 they are
+    (x - zero point) * 128.
+    """
+    values = weights.astype(np.int64)
+    zero_point = fields["input_zero_point"]
+    bias = fields["bias"].values.astype(np.int64) if fields["bias"] else np.zeros(len(values), np.int64)
+    low, high = values * (-128 - zero_point), values * (127 - zero_point)
+    affine = Affine(
+        fields["multiplier"].values,
+        fields["shift"].values,
+        fields["output_zero_point"],
+        fields["output_min"],
+        fields["output_max"],
+    )
+    offset = bias - zero_point * values.sum(axis=1) if bits == 8 else bias
+    # A window that reaches over the edge leaves products out: the zero point itself is always within the bounds.
+    smallest = np.minimum(low, high).sum(axis=1) + bias
+    largest = np.maximum(low, high).sum(axis=1) + bias
+    return constants(affine, smallest, largest, offset, bits)
+
+
+def as_one_row(call: Call) -> Call:
+    """A call whose rows do not know of each other, with the whole map as its only row."""
+    width = call.width * call.outputs[0].height
+    if width >= 1 << 16:
+        return call
+    return replace(
+        call,
+        inputs=tuple(View(v.tensor, 1, v.height * v.row_bytes) for v in call.inputs),
+        outputs=tuple(View(v.tensor, 1, v.height * v.row_bytes) for v in call.outputs),
+        window=Window(),
+        width=width,
+    )
