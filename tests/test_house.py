@@ -20,7 +20,7 @@ CPP = ROOT / "tflm_mcunet_cpp"
 #: of the design where one floor holds rooms that build on each other; rooms of one line do not see each other.
 FLOORS = (
     ("errors",),
-    ("cpp", "targets"),
+    ("cpp", "datasets", "targets"),
     ("graph",),
     ("ops",),
     ("builder", "tflite"),
