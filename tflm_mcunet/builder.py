@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,6 +22,7 @@ class GraphBuilder:
 
     Args:
         seed: int. Of all random constants and scales.
+        values: bool. False fills weights with zeros and scales with one value: quick, and enough to plan memory.
 
     Example:
         >>> b = GraphBuilder(seed=1)
@@ -30,8 +32,9 @@ class GraphBuilder:
         (1, 8, 8, 4)
     """
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self, seed: int = 0, *, values: bool = True) -> None:
         self.random = np.random.default_rng(seed)
+        self.values = values
         self.tensors: list[Tensor] = []
         self.ops: list[Op] = []
         self.inputs: list[int] = []
@@ -290,6 +293,9 @@ class GraphBuilder:
         scale: float | None,
         zero_point: int | None,
     ) -> int:
+        if not self.values:
+            inputs = [x, *self._zeros(shape, axis, filters, bias)]
+            return self.op(type, inputs, options, scale=0.05, zero_point=0, version=3)
         weights = self.random.integers(-127, 128, shape, dtype=np.int8)
         source = self.tensors[x]
         count = filters if axis is not None else 1
@@ -317,3 +323,15 @@ class GraphBuilder:
             scale = float(source.scale * np.mean(drawn) * 5400 * depth**0.5 / 42)
         zero_point = self._zero_point(activation) if zero_point is None else zero_point
         return self.op(type, inputs, options, scale=scale, zero_point=zero_point, version=3)
+
+    def _zeros(self, shape: tuple[int, ...], axis: int | None, filters: int, bias: bool) -> tuple[int, int]:
+        """Weights and bias without values of their own."""
+        count, w = filters if axis is not None else 1, len(self.tensors)
+        scales, zeros = (0.01,) * count, (0,) * count
+        data = bytes(math.prod(shape))
+        self.tensors.append(Tensor(f"t{w}", shape, "int8", Quantization(scales, zeros, axis or 0), data))
+        if not bias:
+            return w, -1
+        bias_data = bytes(4 * filters)
+        self.tensors.append(Tensor(f"t{w + 1}", (filters,), "int32", Quantization(scales, zeros), bias_data))
+        return w, w + 1

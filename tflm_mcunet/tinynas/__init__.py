@@ -1,0 +1,1 @@
+"""Neural architecture search under a microcontroller's memory, hosted in Keras Tuner."""
