@@ -1,4 +1,4 @@
-"""Draws operators that the DSP kernels take, many independent ones to a graph, and runs it in both families."""
+"""Draws operators that the kernels of a family take, many independent ones to a graph, and runs it in both families."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from tflm_mcunet.builder import GraphBuilder
 from tflm_mcunet.codegen.emit import emit, write
-from tflm_mcunet.codegen.program import build_program
+from tflm_mcunet.codegen.program import Step, build_program
 from tflm_mcunet.deploy.run import run_program
 from tflm_mcunet.graph import Graph, Quantization
 from tflm_mcunet.ops import SAME, VALID
@@ -111,6 +111,21 @@ def drawn_graph(draw: Callable[[Drawer], None], seed: int, count: int) -> Graph:
     return drawer.builder.finish(drawer.outputs)
 
 
+def bottlenecks(seed: int) -> Graph:
+    """A small network whose streams work in place: expand, depthwise, project, add."""
+    b = GraphBuilder(seed)
+    x = b.input((1, 17, 13, 3), zero_point=-5)
+    x = b.conv_2d(x, 8, (3, 3), stride=(2, 2), activation="RELU6", zero_point=-128)
+    for kernel, stride, channels in ((3, 1, 8), (5, 1, 8), (7, 2, 11), (3, 2, 11)):
+        y = b.conv_2d(x, 24, activation="RELU6", zero_point=-128)
+        y = b.depthwise_conv_2d(
+            y, (kernel, kernel), stride=(stride, stride), activation="RELU6", zero_point=-128
+        )
+        y = b.conv_2d(y, channels, zero_point=3)
+        x = b.binary("ADD", x, y) if stride == 1 and b.tensors[x].shape == b.tensors[y].shape else y
+    return b.finish([b.fully_connected(x, 5)])
+
+
 def inputs(graph: Graph, count: int = 2) -> list[list[np.ndarray]]:
     """Inferences of values over the whole range, every third one of its ends only."""
     random = np.random.default_rng(len(graph.tensors))
@@ -129,10 +144,10 @@ def layer_schedule(graph: Graph) -> Schedule:
     return plan_layer(graph, in_place=own_kernels(), reorder=False)
 
 
-def special_share(schedule: Schedule) -> float:
+def special_share(schedule: Schedule, family: str) -> float:
     """The share of the steps that the family has kernels for."""
-    steps = [s for stage in build_program(schedule, "arm_dsp").stages for s in stage.steps]
-    return sum("arm_dsp" in s.call.source for s in steps) / len(steps)
+    steps = [s for stage in build_program(schedule, family).stages for s in stage.steps]
+    return sum(family in s.call.source for s in steps) / len(steps)
 
 
 def run(schedule: Schedule, feed: list[list[np.ndarray]], family: str, on: str) -> Outputs:
@@ -140,3 +155,42 @@ def run(schedule: Schedule, feed: list[list[np.ndarray]], family: str, on: str) 
     with tempfile.TemporaryDirectory(prefix="tflm_mcunet_dsp_") as folder:
         write(emit(build_program(schedule, family)), Path(folder))
         return run_program(Path(folder), feed, on=on, sanitize=on == "host", timeout_s=100).outputs
+
+
+def assert_family_agrees(schedule: Schedule, family: str, board: str) -> None:
+    """The family's outputs on the host and on the board are those of the portable kernels."""
+    graph = schedule.graph
+    feed = inputs(graph)
+    portable = run(schedule, feed, "portable", "host")
+    for on in ("host", board):
+        special = run(schedule, feed, family, on)
+        for one, other in zip(portable, special, strict=True):
+            wrong = [i for i, (a, b) in enumerate(zip(one, other, strict=True)) if a != b]
+            assert not wrong, (
+                f"{on}: {[_described(graph, i) for i in wrong[:3]]}, {len(wrong)} outputs differ"
+            )
+
+
+def _described(graph: Graph, output: int) -> str:
+    tensor = graph.outputs[output]
+    index = next(i for i, op in enumerate(graph.ops) if tensor in op.outputs)
+    return f"{graph.describe(index)} of {[graph.tensors[t].shape for t in graph.ops[index].inputs if t >= 0]}"
+
+
+def from_the_middle(step: Step) -> Step:
+    """The step without its first output column, its rows beginning where the others' windows do."""
+    call = step.call
+    if call.width < 2:
+        return step
+    stride, pad = call.params.fields.get("stride_w", call.window.stride_w), call.window.pad_left
+    stride = call.params.fields.get("stride", stride)
+    return replace(step, columns=(1, call.width, max(0, stride - pad)))
+
+
+def run_parts(schedule: Schedule, feed: list[list[np.ndarray]], family: str, on: str) -> Outputs:
+    """As `run`, without the first column of every output."""
+    program = build_program(schedule, family)
+    stages = [replace(s, steps=tuple(from_the_middle(step) for step in s.steps)) for s in program.stages]
+    with tempfile.TemporaryDirectory(prefix="tflm_mcunet_dsp_") as folder:
+        write(emit(replace(program, stages=tuple(stages))), Path(folder))
+        return run_program(Path(folder), feed, on=on, sanitize=on == "host").outputs

@@ -5,15 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from tflm_mcunet.codegen.arm_dsp import lower as arm_dsp
+from tflm_mcunet.codegen.arm_mve import lower as arm_mve
 from tflm_mcunet.codegen.call import Call
 from tflm_mcunet.errors import UsageError
 
 PORTABLE = "portable"
 
-_SPECIALISE: Mapping[str, Callable[..., Call]] = {"arm_dsp": arm_dsp.specialise}
+_SPECIALISE: Mapping[str, Callable[..., Call]] = {
+    "arm_dsp": arm_dsp.specialise,
+    "arm_mve": arm_mve.specialise,
+}
 
-#: Cores with the DSP extension.
-_CORES = {"cortex-m4": "arm_dsp", "cortex-m7": "arm_dsp", "cortex-m33": "arm_dsp"}
+#: Core -> the family that it runs best.
+_CORES = {
+    "cortex-m4": "arm_dsp",
+    "cortex-m7": "arm_dsp",
+    "cortex-m33": "arm_dsp",
+    "cortex-m55": "arm_mve",
+    "cortex-m85": "arm_mve",
+}
 
 
 def family_of(core: str) -> str:
@@ -31,7 +41,7 @@ def specialised(call: Call, family: str, *, is_layer: bool, overlaps: bool) -> C
 
     Args:
         call: Call. Of the portable family.
-        family: str. "portable" or "arm_dsp".
+        family: str. "portable", "arm_dsp" or "arm_mve".
         is_layer: bool. The operands are whole maps, row after row.
         overlaps: bool. The whole output shares bytes with a whole input.
 

@@ -1,0 +1,90 @@
+"""Convolutions and fully connected layers of the MVE family: their packed weights, and the gates of their kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from tflm_mcunet.codegen.arm_dsp.shared import as_one_row
+from tflm_mcunet.codegen.arm_mve.shared import finish_of, folded_bias
+from tflm_mcunet.codegen.call import Call, Constant, Params
+
+#: Inputs of one vector, and output channels of one block.
+_LANES, _BLOCK = 16, 4
+
+#: Bytes that gathered pixels take, where more than two fit.
+_TILE_BYTES = 1024
+
+#: The output's pixel stride and the block's channels must fit into 16 bits.
+_MOST_CHANNELS = (1 << 16) - 2 * _BLOCK
+
+
+def conv_2d(call: Call, is_layer: bool) -> Call | None:
+    """The family's call for one of `conv_2d_row`, or None where its kernels do not take it."""
+    fields, window = call.params.fields, call.window
+    channels, finish = fields["output_channels"], finish_of(fields)
+    is_plain = fields["group_channels"] == fields["input_channels"] and fields["dilation_w"] == 1
+    if not is_plain or finish is None or channels > _MOST_CHANNELS:
+        return None
+    stream, chunks = _dot_stream(fields, fields["weights"].values.reshape(channels, -1))
+    is_pointwise = (window.kernel_h, fields["kernel_w"], fields["pad_left"], window.pad_top) == (1, 1, 0, 0)
+    # A padding folded into the window may leave rows or columns behind the map: the general kernel knows them.
+    is_inside = (call.width - 1) * fields["stride_w"] < fields["input_width"]
+    is_inside &= (call.outputs[0].height - 1) * window.stride_h < call.inputs[0].height
+    is_direct = is_pointwise and is_inside
+    tile = max(2, min(_TILE_BYTES // (chunks * _LANES), call.width) // 2 * 2)
+    shared = (
+        "input_width", "input_channels", "output_channels", "kernel_h", "kernel_w", "stride_w", "pad_left",
+        "input_zero_point", "output_zero_point", "output_min", "output_max",
+    )  # fmt: skip
+    given = {
+        "stream": stream,
+        "chunks": chunks,
+        "finish": finish,
+        "tile": 2 if is_direct else tile,
+        **{k: fields[k] for k in shared},
+    }
+    special = replace(
+        call,
+        kernel="pointwise_mve_row" if is_direct else "conv_2d_mve_row",
+        source="kernels/arm_mve/conv_2d",
+        params=Params("ConvMve2D", given),
+        scratch_bytes=(given["tile"] * chunks + 1) * _LANES + 2 * -(-channels // _BLOCK) * _BLOCK,
+    )
+    is_flat = is_layer and is_direct and window.stride_h == fields["stride_w"] == 1
+    return as_one_row(special) if is_flat else special
+
+
+def fully_connected(call: Call, _: bool) -> Call | None:
+    """The family's call for one of `fully_connected_row`, or None where its kernel does not take it."""
+    fields = call.params.fields
+    finish = finish_of(fields)
+    if finish is None:
+        return None
+    stream, chunks = _dot_stream(fields, fields["weights"].values.reshape(-1, fields["depth"]))
+    shared = ("output_zero_point", "output_min", "output_max")
+    given = {"stream": stream, "chunks": chunks, "finish": finish, **{k: fields[k] for k in shared}}
+    return replace(
+        call,
+        kernel="fully_connected_mve_row",
+        source="kernels/arm_mve/fully_connected",
+        params=Params("FullyConnectedMve", given),
+        scratch_bytes=_LANES,
+    )
+
+
+def _dot_stream(fields: Mapping[str, Any], weights: np.ndarray) -> tuple[Constant, int]:
+    """`DotJob::stream` of weights [channels, inputs], and the chunks of 16 inputs."""
+    channels, inputs = weights.shape
+    blocks, chunks = -(-channels // _BLOCK), -(-inputs // _LANES)
+    padded = np.zeros((blocks * _BLOCK, chunks * _LANES), np.int8)
+    padded[:channels, :inputs] = weights
+    endings = np.zeros((3, blocks * _BLOCK), np.int32)
+    endings[:, :channels] = folded_bias(fields, weights), fields["multiplier"].values, fields["shift"].values
+    by_chunk = padded.reshape(blocks, _BLOCK, chunks, _LANES).transpose(0, 2, 1, 3).reshape(blocks, -1)
+    by_block = endings.reshape(3, blocks, _BLOCK).transpose(1, 0, 2).reshape(blocks, -1)
+    stream = np.concatenate((by_chunk, np.ascontiguousarray(by_block).view(np.int8)), axis=1)
+    return Constant(stream), chunks
