@@ -1,4 +1,4 @@
-"""Reads what we need of a linked 32-bit ELF file: section sizes and function names."""
+"""Reads what we need of a linked 32-bit ELF file: section sizes and symbols."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ _SHT_NOBITS = 8
 _PT_LOAD = 1
 _SHT_SYMTAB = 2
 _STT_FUNC = 2
+_STT_FILE = 4
+_STB_LOCAL = 0
+_SYMBOL_BYTES = 16
 
 
 @dataclass(frozen=True)
@@ -77,19 +80,57 @@ def read_sections(elf: bytes) -> list[Section]:
     return sections
 
 
-def function_at(elf: Path, address: int) -> str:
-    """The function that holds `address` as "name+0x12", or "" when there is none."""
-    content = elf.read_bytes()
-    sections = read_sections(content)
+@dataclass(frozen=True)
+class Symbol:
+    """A named place of the program.
+
+    Attributes:
+        name: str. As the linker knows it.
+        kind: the type code of the ELF format; see `is_function`.
+        address: without the mark that Thumb functions carry in bit 0.
+        size: bytes.
+        file: the source file of a local symbol, "" for a global one.
+    """
+
+    name: str
+    kind: int
+    address: int
+    size: int
+    file: str
+
+    @property
+    def is_function(self) -> bool:
+        return self.kind == _STT_FUNC
+
+
+def read_symbols(elf: bytes) -> list[Symbol]:
+    """Every symbol of a little-endian ELF32 file, in the file's order.
+
+    Raises:
+        ToolError: not such a file.
+    """
+    sections = read_sections(elf)
+    symbols, file = [], ""
     for table in sections:
         if table.kind != _SHT_SYMTAB:
             continue
         names_at = sections[table.link].offset
-        for at in range(table.offset, table.offset + table.size, 16):
-            name, value, size, info = struct.unpack_from("<IIIB", content, at)
-            start = value & ~1  # Thumb functions carry a mark in bit 0
-            if info & 15 == _STT_FUNC and start <= address < start + size:
-                return f"{_string(content, names_at + name)}+0x{address - start:x}"
+        for at in range(table.offset, table.offset + table.size, _SYMBOL_BYTES):
+            name, value, size, info = struct.unpack_from("<IIIB", elf, at)
+            kind, text = info & 15, _string(elf, names_at + name)
+            if kind == _STT_FILE:
+                file = text
+                continue
+            address = value & ~1 if kind == _STT_FUNC else value
+            symbols.append(Symbol(text, kind, address, size, file if info >> 4 == _STB_LOCAL else ""))
+    return symbols
+
+
+def function_at(elf: Path, address: int) -> str:
+    """The function that holds `address` as "name+0x12", or "" when there is none."""
+    for symbol in read_symbols(elf.read_bytes()):
+        if symbol.is_function and symbol.address <= address < symbol.address + symbol.size:
+            return f"{symbol.name}+0x{address - symbol.address:x}"
     return ""
 
 

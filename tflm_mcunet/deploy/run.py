@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from tflm_mcunet.deploy import cache
 from tflm_mcunet.deploy.boards import Board, find_board
 from tflm_mcunet.deploy.build import BuiltProgram, HasMemory, build_program, check_fits
 from tflm_mcunet.deploy.elf import function_at
+from tflm_mcunet.deploy.profile import Profile, plugin_arguments, read_profile
 from tflm_mcunet.deploy.report import Report, describe_cause, is_stack_overflow, parse_report
 from tflm_mcunet.deploy.result import FlashBytes, SramBytes
 from tflm_mcunet.deploy.toolchain import find_tool, require_tools
@@ -47,6 +48,7 @@ class ProgramRun:
         flash: FlashBytes, None on the host.
         macs: int. What model.h declares.
         executable: Path. The linked program, in the build cache.
+        profile: Profile. What the inferences executed, where it was asked for.
     """
 
     on: str
@@ -58,6 +60,7 @@ class ProgramRun:
     flash: FlashBytes | None
     macs: int
     executable: Path
+    profile: Profile | None = None
 
 
 def run_program(
@@ -68,6 +71,7 @@ def run_program(
     target: HasMemory | None = None,
     sanitize: bool = False,
     timeout_s: float = DEFAULT_TIMEOUT_S,
+    profiled_ops: int | None = None,
 ) -> ProgramRun:
     """Builds the generated program in `directory`, runs it once for each entry of `inputs`, and measures it.
 
@@ -78,6 +82,8 @@ def run_program(
         target: device whose flash and SRAM the program must fit, stack included; None: the board's memory.
         sanitize: bool. On the host only: with the address and undefined-behaviour sanitizers.
         timeout_s: float. Seconds without a finished inference after which the run is given up.
+        profiled_ops: int or None. On an emulated board: also record what is executed, for this many entries of
+            the program's table of operators. No count changes.
 
     Raises:
         UsageError: unknown board, wrong number or size of inputs, no generated program.
@@ -91,12 +97,16 @@ def run_program(
     with tempfile.TemporaryDirectory(prefix="tflm_mcunet_run_") as folder:
         started = Path(folder)
         (started / "inputs.bin").write_bytes(packed)
-        ended = _execute(_command(board, built.executable), started, timeout_s)
+        command = _command(board, built.executable)
+        if profiled_ops is not None:
+            command += plugin_arguments(board, built.executable, profiled_ops, started)
+        ended = _execute(command, started, timeout_s)
         report = parse_report(_content(started / "report.bin"))
         _check(ended, report, board, built, len(inputs), timeout_s)
         outputs = _unpack(_content(started / "outputs.bin"), built.facts.output_bytes, len(inputs))
+        profile = None if profiled_ops is None else read_profile(started, profiled_ops)
     cache.prune()
-    return _measured(board, built, report, outputs, target)
+    return replace(_measured(board, built, report, outputs, target), profile=profile)
 
 
 @dataclass(frozen=True)

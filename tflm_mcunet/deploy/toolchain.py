@@ -18,6 +18,7 @@ APT_PACKAGES: dict[str, str] = {
     "g++": "g++",
     "arm-none-eabi-g++": _ARM_PACKAGES,
     "riscv64-unknown-elf-g++": _RISCV_PACKAGES,
+    "arm-none-eabi-objdump": "binutils-arm-none-eabi",
     "qemu-system-arm": "qemu-system-arm",
     "qemu-system-riscv32": "qemu-system-misc",
 }

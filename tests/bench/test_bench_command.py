@@ -1,0 +1,79 @@
+"""`tflm-mcunet bench`: tables, JSON, a chart, and the peers' figures beside ours."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+from tflm_mcunet.bench import peers
+from tflm_mcunet.bench.models import BUILT
+from tflm_mcunet.bench.suite import chosen_models
+from tflm_mcunet.cli import main
+from tflm_mcunet.ops import total_macs
+from tflm_mcunet.tflite import read
+
+
+def test_bench_prints_json_and_writes_a_chart(tmp_path: Path, capsys) -> None:
+    svg, html = tmp_path / "chart.svg", tmp_path / "page.html"
+    arguments = [
+        "built_dense",
+        "--on",
+        "qemu:cortex-m4",
+        "--on",
+        "qemu:rv32",
+        "--svg",
+        str(svg),
+        "--html",
+        str(html),
+    ]
+    assert main(["bench", *arguments, "--json", "-"]) == 0
+    printed = capsys.readouterr()
+    payload = json.loads(printed.out)
+    first, second = payload["results"]
+    assert (first["on"], second["on"]) == ("qemu:cortex-m4", "qemu:rv32")
+    assert first["instructions"] == first["engine_instructions"] + sum(
+        op["instructions"] for op in first["ops"]
+    )
+    assert first["macs"] == total_macs(BUILT["built_dense"]())
+    assert first["instructions_per_mac"] == round(first["instructions"] / first["macs"], 4)
+    assert first["sram"]["total"] > first["sram"]["arena"] > 0
+    assert first["flash"]["total"] == first["flash"]["code"] + first["flash"]["constants"]
+    assert {c["class"] for c in first["classes"]} == {op["op_class"] for op in first["ops"]}
+    assert first["modelled_cycles"] > first["instructions"]
+    assert second["modelled_cycles"] is None
+    assert [m["models"] for m in payload["geometric_means"]] == [["built_dense"], ["built_dense"]]
+    assert "CMSIS-NN" in payload["peers"]["source"]
+    assert ET.fromstring(svg.read_text()).tag.endswith("svg")
+    assert "built_dense" in html.read_text()
+    assert "wrote" in printed.err
+
+
+def test_a_table_is_printed_by_default(capsys) -> None:
+    assert main(["bench", "built_dense"]) == 0
+    out = capsys.readouterr().out
+    assert "built_dense" in out
+    assert "geometric mean of 1" in out
+    assert "cycles are modelled" in out
+
+
+def test_an_unknown_core_is_bad_usage(capsys) -> None:
+    assert main(["bench", "built_dense", "--on", "qemu:z80"]) == 2
+    assert "qemu:cortex-m4" in capsys.readouterr().err
+
+
+def test_without_models_the_reference_folder_or_the_built_networks_are_measured(
+    monkeypatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TFLM_MCUNET_MODELS", str(tmp_path))
+    assert [name for name, _ in chosen_models([])] == list(BUILT)
+    (tmp_path / "net.tflite").write_bytes(b"")
+    assert chosen_models([]) == [("net", str(tmp_path / "net.tflite"))]
+
+
+def test_the_peers_measured_the_models_that_we_measure(shared_models: Path) -> None:
+    named = [path for path in shared_models.glob("*.tflite") if peers.model_figures(path.stem)]
+    assert len(named) == 7
+    for path in named:
+        macs = total_macs(read(path))
+        assert abs(peers.model_figures(path.stem)["macs"] / macs - 1) < 0.01, path.stem
