@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from tflm_mcunet.codegen.arm_dsp import lower as arm_dsp
 from tflm_mcunet.codegen.arm_mve import lower as arm_mve
 from tflm_mcunet.codegen.call import Call
+from tflm_mcunet.codegen.riscv import lower as riscv
 from tflm_mcunet.errors import UsageError
 
 PORTABLE = "portable"
@@ -14,6 +15,7 @@ PORTABLE = "portable"
 _SPECIALISE: Mapping[str, Callable[..., Call]] = {
     "arm_dsp": arm_dsp.specialise,
     "arm_mve": arm_mve.specialise,
+    "riscv": riscv.specialise,
 }
 
 #: Core -> the family that it runs best.
@@ -33,7 +35,8 @@ def family_of(core: str) -> str:
         >>> family_of("qemu:cortex-m4"), family_of("host")
         ('arm_dsp', 'portable')
     """
-    return _CORES.get(core.lower().removeprefix("qemu:"), PORTABLE)
+    name = core.lower().removeprefix("qemu:")
+    return "riscv" if name.startswith("rv32") else _CORES.get(name, PORTABLE)
 
 
 def specialised(call: Call, family: str, *, is_layer: bool, overlaps: bool) -> Call:
@@ -41,7 +44,7 @@ def specialised(call: Call, family: str, *, is_layer: bool, overlaps: bool) -> C
 
     Args:
         call: Call. Of the portable family.
-        family: str. "portable", "arm_dsp" or "arm_mve".
+        family: str. "portable", "arm_dsp", "arm_mve" or "riscv".
         is_layer: bool. The operands are whole maps, row after row.
         overlaps: bool. The whole output shares bytes with a whole input.
 
