@@ -14,25 +14,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from tflm_mcunet.errors import UsageError
 from tflm_mcunet.graph import Graph
 from tflm_mcunet.schedule.rows import RowGraph, row_graph
-from tflm_mcunet.schedule.schedule import ALIGNMENT, Buffer, Schedule, Stage, aligned
-from tflm_mcunet.schedule.stages_build import Placement, covered_ops, stage_plan
-from tflm_mcunet.schedule.stages_maps import gaps, map_orders, place_maps
-from tflm_mcunet.schedule.stages_place import Hints, PositionSearch, place_stage
-from tflm_mcunet.schedule.stages_search import Candidate, Planner
-from tflm_mcunet.schedule.stages_wide import wide_maps
-from tflm_mcunet.schedule.stages_work import StageWork, size_of
-from tflm_mcunet.schedule.stream_pack import Effort
+from tflm_mcunet.schedule.schedule import ALIGNMENT, Buffer, Schedule, aligned
+from tflm_mcunet.schedule.stages_plans import plans_of, wide_plans
+from tflm_mcunet.schedule.stages_quick import least_layer_bytes, quick_plan
+from tflm_mcunet.schedule.stages_work import size_of
 
 KINDS = ("layer", "stream", "patch")
 
-#: How often a partition is chosen anew because its stages do not fit together as low as each alone.
-CHARGES = 3
+#: Block placements of a careful plan.
+CAREFUL = 250_000
 
 #: MAC budgets of a frontier.
 FACTORS = (1.0, 1.005, 1.01, 1.02, 1.05, 1.1, 1.2, 1.35, 1.5, 2.0)
@@ -47,8 +43,9 @@ def plan_stages(
     prefer: str = "sram",
     row_alignment: int = 4,
     map_alignment: int = ALIGNMENT,
-    effort: int = 250_000,
+    effort: int | str = CAREFUL,
     spread_maps: bool = False,
+    sram: int = 0,
 ) -> Schedule:
     """Plan the stages of a graph with the lowest peak.
 
@@ -61,10 +58,12 @@ def plan_stages(
         prefer: str. "sram" or "speed"; both give the same plan of int8 rows today, wider layouts are the engine's.
         row_alignment: int. Offsets of rows that are held inside a stage are multiples of it.
         map_alignment: int. Offsets of whole maps are multiples of it.
-        effort: int. Block placements to spend on getting nearer to the bound (about 10 µs each); 0 for a quick plan.
+        effort: int or str. Block placements to spend on getting nearer to the bound (about 10 µs each), or "quick": for
+            architecture searches, some 20 plans a second and a few percent above the careful plan; it takes no strips.
         spread_maps: bool. Whether the rows of maps between stages may lie apart (`pitch_bytes` above `row_bytes`, a
             Buffer larger than its tensor), which lets strips write over their input. Our own engine runs that; the
             tensors of TFLite Micro are dense.
+        sram: int. With effort "quick": bytes that are good enough, so that the search may end; 0 for the lowest.
 
     Returns:
         Schedule. Each "stream" stage holds a `StreamPlan`; `buffers` lists the maps between stages, which may share
@@ -79,10 +78,12 @@ def plan_stages(
         or input not in ("resident", "rows")
         or prefer not in ("sram", "speed")
         or max_mac_overhead < 1
+        or (isinstance(effort, str) and effort != "quick")
     ):
         raise UsageError(
-            f"Expected kinds out of {KINDS}, input 'resident' or 'rows', prefer 'sram' or 'speed' and "
-            f"max_mac_overhead of at least 1, got {tuple(kinds)}, {input!r}, {prefer!r}, {max_mac_overhead}"
+            f"Expected kinds out of {KINDS}, input 'resident' or 'rows', prefer 'sram' or 'speed', max_mac_overhead of "
+            f"at least 1 and effort 'quick' or a number, got {tuple(kinds)}, {input!r}, {prefer!r}, "
+            f"{max_mac_overhead}, {effort!r}"
         )
     if row_alignment < 1 or map_alignment % row_alignment:
         raise UsageError(
@@ -99,20 +100,28 @@ def plan_stages(
     alignments = (row_alignment, map_alignment)
     if not rows.nodes:
         return _empty(rows, map_alignment, notes)
-    plans = _plans(rows, chosen, fed, alignments, notes, effort)
-    plan = plans.within(0)
-    assert plan is not None
+    if isinstance(effort, str):
+        plan = quick_plan(rows, "stream" in chosen, fed, alignments, notes, sram)
+        return _or_layers(rows, plan, fed, lambda: quick_plan(rows, False, fed, alignments, notes, sram))
+    plans = plans_of(rows, chosen, fed, alignments, notes, effort)
+    plan = plans.lowest()
     spare = int((max_mac_overhead - 1) * sum(n.macs for n in rows.nodes))
     if "patch" in chosen and spare:
-        spread = _wide_plans(plans, chosen, fed, alignments, notes, effort) if spread_maps else []
+        spread = wide_plans(plans, chosen, fed, alignments, notes, effort) if spread_maps else []
         for ways in (plans, *spread):
             plan = ways.within(spare, plan.arena_bytes) or plan
-    if fed < 0 and "stream" in chosen:
-        layers = _plans(rows, ("layer",), fed, alignments, notes, effort).within(0)
-        if layers is not None and layers.arena_bytes <= plan.arena_bytes:
-            note = f"streaming does not lower the peak of {layers.arena_bytes} bytes; every operator runs as a layer"
-            return replace(layers, notes=(*layers.notes, note))
-    return plan
+    return _or_layers(rows, plan, fed, plans_of(rows, ("layer",), fed, alignments, notes, effort).lowest)
+
+
+def _or_layers(rows: RowGraph, plan: Schedule, fed: int, layers: Callable[[], Schedule]) -> Schedule:
+    """A plan, or that of layers where it needs no more."""
+    if fed >= 0 or plan.kind == "layer" or least_layer_bytes(rows) > plan.arena_bytes:
+        return plan
+    other = layers()
+    if other.arena_bytes > plan.arena_bytes:
+        return plan
+    note = f"streaming does not lower the peak of {other.arena_bytes} bytes; every operator runs as a layer"
+    return replace(other, notes=(*other.notes, note))
 
 
 def frontier(
@@ -122,7 +131,7 @@ def frontier(
     factors: Sequence[float] = FACTORS,
     row_alignment: int = 4,
     map_alignment: int = ALIGNMENT,
-    effort: int = 250_000,
+    effort: int = CAREFUL,
     spread_maps: bool = True,
 ) -> list[tuple[float, int, Schedule]]:
     """Peak SRAM against recomputed MACs.
@@ -144,10 +153,10 @@ def frontier(
     if not total:
         return found
     alignments = (row_alignment, map_alignment)
-    plans = _plans(rows, KINDS, fed, alignments, first.notes, effort)
+    plans = plans_of(rows, KINDS, fed, alignments, first.notes, effort)
     ways = [plans]
     if spread_maps:
-        ways += _wide_plans(plans, KINDS, fed, alignments, first.notes, effort)
+        ways += wide_plans(plans, KINDS, fed, alignments, first.notes, effort)
     for factor in sorted({f for f in factors if f > 1}):
         spare = int((factor - 1) * total)
         better: Schedule | None = None
@@ -173,126 +182,6 @@ def _fed_tensor(rows: RowGraph, kinds: Sequence[str]) -> tuple[int, str]:
     if rows.shape[tensor][0] < 2:
         return -1, "it has one row"
     return tensor, ""
-
-
-@dataclass
-class _Plans:
-    """Schedules of one graph at several MAC budgets; what one has found out serves the next."""
-
-    rows: RowGraph
-    planner: Planner
-    notes: Sequence[str]
-    effort: int
-
-    def within(self, spare: int, below: int = 1 << 60) -> Schedule | None:
-        """The best partition with at most `spare` recomputed MACs, placed; None where it cannot be below `below`.
-
-        Where the maps cannot lie so that every stage takes what it takes alone, the stage that ends highest is charged
-        what it took, and the partition is chosen anew.
-        """
-        best: Schedule | None = None
-        charged: list[tuple[Candidate, int | None, int]] = []
-        for _ in range(1 + (CHARGES if spare else 0)):
-            path = self.planner.best_path(spare)
-            goal = max(c.known for c in path)
-            if goal >= (below if best is None else min(below, best.arena_bytes)):
-                break
-            plan = self._schedule(path, goal)
-            if best is None or plan.arena_bytes < best.arena_bytes:
-                best = plan
-            if plan.arena_bytes <= aligned(goal):
-                break
-            for candidate, stage in zip(path, plan.stages):
-                if aligned(stage.peak_bytes) == plan.arena_bytes:
-                    charged.append((candidate, candidate.cost, candidate.level))
-                    candidate.cost, candidate.level = stage.peak_bytes, 9
-        for candidate, cost, level in reversed(charged):
-            candidate.cost, candidate.level = cost, level
-        return best if best is not None and best.arena_bytes < below else None
-
-    def _schedule(self, path: Sequence[Candidate], goal: int) -> Schedule:
-        rows = self.rows
-        works = [c.best for c in path if c.best is not None]
-        life, _ = gaps(works)
-        sizes = {t: size_of(rows, t) for t in life}
-        grain = self.planner.map_alignment
-        at, placements = _placed(works, goal, sizes, grain, Effort(self.effort), self.planner.hints)
-        stages, end = [], 0
-        for candidate, work, placement in zip(path, works, placements):
-            maps_end = max((at[t] + sizes[t] for t in work.maps), default=0)
-            stage_end = max(maps_end, placement.end if placement else 0)
-            plan = stage_plan(work, at, placement, candidate.macs) if placement else None
-            ops = covered_ops(rows, work.first, work.last)
-            stages.append(Stage(work.kind, ops, stage_end, plan, candidate.macs))
-            end = max(end, stage_end)
-        buffers = [Buffer(t, sizes[t], *life[t], at[t]) for t in sorted(life)]
-        for t in sorted({t for t in rows.graph.outputs if t in rows.alias}):
-            source = rows.alias[t]
-            buffers.append(Buffer(t, sizes[source], *life[source], at[source]))
-        bound = max(c.bound for c in path)
-        return Schedule(rows.graph, tuple(stages), tuple(buffers), aligned(end), bound, tuple(self.notes))
-
-
-def _wide_plans(
-    plans: _Plans,
-    kinds: Sequence[str],
-    fed: int,
-    alignments: tuple[int, int],
-    notes: Sequence[str],
-    effort: int,
-) -> list[_Plans]:
-    """The same graph with the rows of some maps apart, for strips that write over their input."""
-    wide = wide_maps(plans.rows, plans.planner.live, alignments[1])
-    return [_plans(replace(plans.rows, wide=w), kinds, fed, alignments, notes, effort) for w in wide]
-
-
-def _plans(
-    rows: RowGraph,
-    kinds: Sequence[str],
-    fed: int,
-    alignments: tuple[int, int],
-    notes: Sequence[str],
-    effort: int,
-) -> _Plans:
-    return _Plans(
-        rows, Planner(rows, tuple(kinds), fed, *alignments, Effort(effort // 2)), notes, effort // 2
-    )
-
-
-def _placed(
-    works: Sequence[StageWork],
-    goal: int,
-    sizes: dict[int, int],
-    alignment: int,
-    effort: Effort,
-    hints: Hints,
-) -> tuple[dict[int, int], list[Placement | None]]:
-    """Positions under the lowest peak that the search finds, from `goal` up; never fails."""
-    life, pairs = gaps(works)
-    greedy: tuple[int, dict[int, int], list[Placement | None]] | None = None
-    for order in map_orders(life, sizes):
-        at = place_maps(sizes, pairs, order, alignment)
-        top = max((at[t] + sizes[t] for t in at), default=0)
-        placements = []
-        for work in works:
-            placement = place_stage(work, {t: at[t] for t in work.maps}, max(top, goal), effort)
-            placements.append(placement)
-            top = max(top, placement.end if placement else 0)
-        if greedy is None or top < greedy[0]:
-            greedy = (top, at, placements)
-        if top <= goal:
-            break
-    assert greedy is not None
-    ceiling, at, placements = greedy
-    peak = goal
-    for _ in range(4):
-        if peak >= ceiling:
-            break
-        found = PositionSearch(works, peak, alignment, effort, hints).run()
-        if found is not None:
-            return found
-        peak += max(alignment, (ceiling - peak) // 3 // alignment * alignment)
-    return at, placements
 
 
 def _empty(rows: RowGraph, map_alignment: int, notes: Sequence[str]) -> Schedule:

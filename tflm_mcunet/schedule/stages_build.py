@@ -46,9 +46,8 @@ def place_rings(work: StageWork, at: Mapping[int, int], goal: int, repairs: int,
             packed.append(blocks[i])
             offsets.append(at[tensor] + y * work.rows.pitch(tensor))
     packed = [Block(b.size, b.birth, b.death) for b in packed]
-    fixed, places = _fixed(work, at)
-    packed += fixed
-    offsets += places
+    packed += work.fixed_blocks
+    offsets += _fixed_places(work, at)
     placed, top = Packer(packed, range(count), work.alignment).best(offsets, goal, repairs, effort)
     storages: dict[int, RowStorage] = {}
     held = _held(work)
@@ -87,19 +86,14 @@ def place_rows(
     starts: int = 99,
 ) -> Placement:
     """Place a stage's rows one by one around its maps: (end, offset of each row, storage of each tensor)."""
-    keys, blocks = work.keyed_blocks
-    shape = work.rows.shape
-    offsets, loose = [-1] * len(keys), []
+    keys, shape = work.keyed_blocks[0], work.rows.shape
+    offsets = [-1] * len(keys)
     for i, (tensor, y) in enumerate(keys):
         if tensor in at:
             offsets[i] = at[tensor] + y * work.rows.pitch(tensor)
-        else:
-            loose.append(i)
-    fixed, places = _fixed(work, at)
-    blocks = (*blocks, *fixed)
-    offsets += places
+    offsets += _fixed_places(work, at)
     end = _maps_end(work, at)
-    placed, top = Packer(blocks, loose, work.alignment).best(
+    placed, top = work.row_packer.best(
         offsets, max(goal, end), repairs, effort, every_start, starts, _avoided(work, at)
     )
     where = dict(zip(keys, placed))
@@ -161,11 +155,11 @@ def _maps_end(work: StageWork, at: Mapping[int, int]) -> int:
     return max((at[t] + size_of(work.rows, t) for t in work.maps), default=0)
 
 
-def _fixed(work: StageWork, at: Mapping[int, int]) -> tuple[list[Block], list[int]]:
-    """What lies where it is, besides rows of its own: maps that are left alone, in a pass the parts of all maps."""
+def _fixed_places(work: StageWork, at: Mapping[int, int]) -> list[int]:
+    """The offsets of `StageWork.fixed_blocks`."""
     if work.columns:
-        return [b for _, _, b in work.segments], [at[t] + start for t, start, _ in work.segments]
-    return [Block(size_of(work.rows, t), -1, work.end) for t in work.through], [at[t] for t in work.through]
+        return [at[t] + start for t, start, _ in work.segments]
+    return [at[t] for t in work.through]
 
 
 def stage_plan(
@@ -182,8 +176,7 @@ def stream_plan(work: StageWork, at: Mapping[int, int], placement: Placement) ->
     """The plan of a placed stage. Raises AssertionError if two rows that live together share a byte."""
     where, storages = placement.where, placement.storages
     keys, blocks = work.keyed_blocks
-    extra, places = _fixed(work, at)
-    wrong = collisions((*blocks, *extra), [*(where[k] for k in keys), *places])
+    wrong = collisions((*blocks, *work.fixed_blocks), [*(where[k] for k in keys), *_fixed_places(work, at)])
     if wrong:
         a, b = wrong[0]
         raise AssertionError(

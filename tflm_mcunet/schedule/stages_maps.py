@@ -102,12 +102,18 @@ def _free_in_passes(work: StageWork, a: int, b: int, apart: Gap) -> tuple[int, .
     return tuple(sorted(tries, reverse=True))
 
 
-def gaps(works: Sequence[StageWork]) -> tuple[dict[int, tuple[int, int]], dict[tuple[int, int], Gap]]:
-    """The life of each map in stages, and the forbidden distance of every pair that meets."""
+def map_lives(works: Sequence[StageWork]) -> dict[int, tuple[int, int]]:
+    """The first and the last stage, in number, at which each map exists."""
     life: dict[int, tuple[int, int]] = {}
     for i, work in enumerate(works):
         for t in work.maps:
             life[t] = (life[t][0] if t in life else i, i)
+    return life
+
+
+def gaps(works: Sequence[StageWork]) -> tuple[dict[int, tuple[int, int]], dict[tuple[int, int], Gap]]:
+    """The life of each map in stages, and the forbidden distance of every pair that meets."""
+    life = map_lives(works)
     pairs: dict[tuple[int, int], Gap] = {}
     rows = works[0].rows
     for a, (a_first, a_last) in life.items():

@@ -83,16 +83,7 @@ class Planner:
 
     def __post_init__(self) -> None:
         self.live = live_sets(self.rows)
-        nodes = self.rows.nodes
-        count = len(nodes)
-        self.cuts = [
-            p
-            for p in range(count + 1)
-            if p in (0, count)
-            or len(self.live[p] - set(self.rows.outputs)) <= 1
-            or not nodes[p - 1].streams
-            or not nodes[p].streams
-        ]
+        self.cuts = cut_positions(self.rows, self.live)
 
     def candidates(self, first: int, last: int) -> list[Candidate]:
         """The ways to run nodes [first, last) as one stage; memoised."""
@@ -283,6 +274,19 @@ class Planner:
             if left < 0:
                 self.longest = length
                 return
+
+
+def cut_positions(rows: RowGraph, live: Sequence[frozenset[int]]) -> list[int]:
+    """Where stages may begin and end: where one tensor is live, and beside every node that does not stream."""
+    nodes, outputs = rows.nodes, set(rows.outputs)
+    return [
+        p
+        for p in range(len(nodes) + 1)
+        if p in (0, len(nodes))
+        or len(live[p] - outputs) <= 1
+        or not nodes[p - 1].streams
+        or not nodes[p].streams
+    ]
 
 
 def live_sets(rows: RowGraph) -> list[frozenset[int]]:

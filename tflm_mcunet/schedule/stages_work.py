@@ -10,7 +10,7 @@ import numpy as np
 
 from tflm_mcunet.schedule.rows import RowGraph, RowNode
 from tflm_mcunet.schedule.stream_order import FEED, RowOrder, row_order
-from tflm_mcunet.schedule.stream_pack import Block
+from tflm_mcunet.schedule.stream_pack import Block, Packer
 
 #: (tensor, row) or, for the sums of an accumulating node, (-1 - position of the node, 0).
 Key = tuple[int, int]
@@ -132,6 +132,21 @@ class StageWork:
                         start = y * self.rows.pitch(t) + low * pixel
                         found.append((t, start, Block((high - low) * pixel, born, dies)))
         return tuple(found)
+
+    @cached_property
+    def row_packer(self) -> Packer:
+        """Packs the rows one by one: all blocks, then `fixed_blocks`; loose are those that belong to no whole map."""
+        keys, blocks = self.keyed_blocks
+        maps = set(self.maps)
+        loose = [i for i, (tensor, _) in enumerate(keys) if tensor not in maps]
+        return Packer((*blocks, *self.fixed_blocks), loose, self.alignment)
+
+    @cached_property
+    def fixed_blocks(self) -> tuple[Block, ...]:
+        """What lies where it is besides rows of its own: maps that are left alone, in a pass the parts of all maps."""
+        if self.columns:
+            return tuple(b for _, _, b in self.segments)
+        return tuple(Block(size_of(self.rows, t), -1, self.end) for t in self.through)
 
     @cached_property
     def false_starts(self) -> tuple[tuple[Key, Key], ...]:

@@ -8,6 +8,9 @@ import numpy as np
 
 from tflm_mcunet.schedule.stream_pack import Block
 
+#: Blocks whose pairs are looked at together.
+CHUNK = 512
+
 
 def collisions(blocks: Sequence[Block], offsets: Sequence[int]) -> list[tuple[int, int]]:
     """Pairs of blocks that share bytes while both live, and may not.
@@ -19,14 +22,18 @@ def collisions(blocks: Sequence[Block], offsets: Sequence[int]) -> list[tuple[in
     birth = np.array([b.birth for b in blocks], np.int64)
     death = np.array([b.death for b in blocks], np.int64)
     rank = np.argsort(start, kind="stable")
+    start, size, birth, death = start[rank], size[rank], birth[rank], death[rank]
+    # Block n shares bytes with those after it that start before its end.
+    ends = np.searchsorted(start, start + size)
     found = []
-    for n, i in enumerate(rank):
-        rest = rank[n + 1 :]
-        rest = rest[: np.searchsorted(start[rest], start[i] + size[i])]
-        clash = (birth[rest] <= death[i]) & (death[rest] >= birth[i]) & (size[rest] > 0)
-        for j in rest[clash]:
-            a, b = (int(i), int(j))
-            if start[a] == start[b] and (a in blocks[b].partners or b in blocks[a].partners):
+    for first in range(0, len(rank), CHUNK):
+        n = np.arange(first, min(first + CHUNK, len(rank)))
+        counts = np.maximum(ends[n] - n - 1, 0)
+        one = np.repeat(n, counts)
+        other = one + 1 + np.arange(len(one)) - np.repeat(counts.cumsum() - counts, counts)
+        clash = (birth[other] <= death[one]) & (death[other] >= birth[one]) & (size[other] > 0)
+        for i, j in zip(rank[one[clash]].tolist(), rank[other[clash]].tolist()):
+            if offsets[i] == offsets[j] and (i in blocks[j].partners or j in blocks[i].partners):
                 continue
-            found.append((a, b))
+            found.append((i, j))
     return found

@@ -10,10 +10,10 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Block:
+class Block(NamedTuple):
     """Bytes over a span of steps.
 
     Args:
@@ -70,6 +70,7 @@ class Packer:
 
     def __init__(self, blocks: Sequence[Block], loose: Sequence[int], alignment: int = 1) -> None:
         self.blocks = blocks
+        self.sizes = [b.size for b in blocks]
         self.alignment = alignment
         self.loose = list(loose)
         inside = set(loose)
@@ -143,15 +144,15 @@ class Packer:
 
     def pack(self, offsets: list[int], order: Sequence[int], obstacles: Obstacles) -> int:
         """Place in `order`, each at the lowest offset free all its life, into `offsets`; the end of the highest."""
-        blocks, friends, near = self.blocks, self.friends, self.near
-        grain = self.alignment
-        placed: set[int] = set()
+        sizes, friends, near, grain = self.sizes, self.friends, self.near, self.alignment
+        ends = [0] * len(sizes)  # of what is placed so far
         top = 0
         for i in order:
-            need = blocks[i].size
+            need = sizes[i]
             spans, places = obstacles[i]
-            mine = [(offsets[j], offsets[j] + blocks[j].size, j) for j in near[i] if j in placed]
-            taken = sorted([(s, e) for s, e, _ in mine] + spans)
+            taken = [(offsets[j], ends[j]) for j in near[i] if ends[j]]
+            taken += spans
+            taken.sort()
             reach = 0
             for start, end in taken:
                 if start - reach >= need:
@@ -159,28 +160,35 @@ class Packer:
                 if end > reach:
                     reach = -(-end // grain) * grain
             mates = friends.get(i)
-            if mates:
-                for p in mates:
-                    if p in placed and p in near[i]:
-                        at, others = offsets[p], spans
-                        if at < reach and self._fits(at, at + need, grain, mine, others, mates):
-                            reach = at
-                for at, others in places:
-                    if at < reach and self._fits(at, at + need, grain, mine, others, mates):
+            if mates and reach:
+                at_mates = [(offsets[p], spans) for p in mates if ends[p] and p in near[i]]
+                for at, others in (*at_mates, *places):
+                    if at < reach and not at % grain and self._fits(i, at, offsets, ends, others, mates):
                         reach = at
             offsets[i] = reach
-            placed.add(i)
+            ends[i] = reach + need
             if reach + need > top:
                 top = reach + need
         return top
 
-    @staticmethod
     def _fits(
-        at: int, end: int, grain: int, mine: list[tuple[int, int, int]], spans: list[Span], mates: list[int]
+        self,
+        i: int,
+        at: int,
+        offsets: Sequence[int],
+        ends: Sequence[int],
+        spans: list[Span],
+        mates: list[int],
     ) -> bool:
-        if at % grain or any(s < end and e > at for s, e in spans):
-            return False
-        return all(s >= end or e <= at or (s == at and j in mates) for s, e, j in mine)
+        """Whether block `i` can lie at `at`, where nothing but those that it may lie over begins there."""
+        end = at + self.sizes[i]
+        for start, stop in spans:
+            if start < end and stop > at:
+                return False
+        for j in self.near[i]:
+            if ends[j] > at and offsets[j] < end and not (offsets[j] == at and j in mates):
+                return False
+        return True
 
     def orders(self) -> Iterator[list[int]]:
         """Orders worth trying: as they are born, large ones first (from either end of time), long-lived ones first, by
