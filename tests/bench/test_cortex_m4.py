@@ -11,6 +11,8 @@ from deploy_programs import write_program
 from tflm_mcunet.bench.cortex_m4 import straight_cycles
 from tflm_mcunet.bench.disassembly import parse_listing
 from tflm_mcunet.bench.measure import block_cycles
+from tflm_mcunet.bench.peers import model_figures
+from tflm_mcunet.bench.suite import run_suite
 from tflm_mcunet.deploy.run import run_program
 from tflm_mcunet.errors import ToolError
 
@@ -108,3 +110,18 @@ def test_executed_loops_take_the_cycles_counted_by_hand(name: str, tmp_path: Pat
     assert run.profile.instructions == run.instructions[0]
     assert sum(b.jumped for b in run.profile.blocks) == jumps
     assert sum(block_cycles(run.profile.blocks, run.executable)) == straight + REFILL * jumps
+
+
+@pytest.mark.parametrize(
+    "name", ["mlperf_vww_96_int8", "mlperf_kws_ref_model", "mlperf_resnet_quant", "mlperf_ad01_int8"]
+)
+def test_modelled_cycles_are_of_the_size_that_boards_take_for_the_same_networks(
+    name: str, shared_models: Path
+) -> None:
+    """Another engine's published cycles, flash wait states included: so a factor of two either way, and no claim.
+
+    What this can show is that the model is not wrong by a large factor; not that it is right.
+    """
+    [m] = run_suite([(name, str(shared_models / f"{name}.tflite"))], boards=[BOARD])
+    assert m.cycles is not None
+    assert 0.5 < m.cycles.total / model_figures(name)["closed_cycles_m4"] < 2

@@ -21,7 +21,7 @@ MEAN_MODELS = (
 
 CYCLE_MODEL = (
     "cycles are modelled: the Cortex-M4 manual's timings over the executed instructions, zero wait states, 2 cycles "
-    "for a pipeline refill, 7 for a division; other cores have no model"
+    "for a pipeline refill, 7 for a division; no board was measured, and other cores have no model"
 )
 
 
@@ -105,7 +105,8 @@ def _models(group: Sequence[Measurement]) -> str:
         "code",
         "flash",
     ]
-    rows = [[*head, *engines]]
+    closed = "best closed, cycles" if group[0].cycles else None
+    rows = [[*head, *engines, *([closed, "a MAC"] if closed else [])]]
     for m in group:
         others = peers.peer_instructions(m.model, m.on)
         rows.append(
@@ -118,10 +119,21 @@ def _models(group: Sequence[Measurement]) -> str:
                 _ratio(m.cycles_per_mac),
                 *(number(m.sram.get(part)) for part in ("arena", "stack", "total")),
                 *(number(m.flash.get(part)) for part in ("code", "total")),
-                *(f"{others[e] / 1e6:.2f} M" if e in others else "–" for e in engines),
+                *(_millions(others.get(e)) for e in engines),
+                *(_published(m) if closed else ()),
             ]
         )
     return table(rows, right=range(1, len(rows[0])))
+
+
+def _published(m: Measurement) -> tuple[str, str]:
+    """Cycles that the best closed engine took on a board, and those a MAC."""
+    count = peers.model_figures(m.model).get("closed_cycles_m4")
+    return _millions(count), _ratio(count / m.macs if count else None)
+
+
+def _millions(count: int | None) -> str:
+    return "–" if count is None else f"{count / 1e6:.2f} M"
 
 
 def _mean_line(name: str, group: Sequence[Measurement]) -> str:
