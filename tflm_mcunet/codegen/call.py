@@ -22,13 +22,21 @@ class Constant:
     values: np.ndarray
 
 
+@dataclass(frozen=True)
+class Symbol:
+    """What the C++ sources define, as an expression: `&kKernels`, the name of a function."""
+
+    expression: str
+
+
 @dataclass(frozen=True, eq=False)
 class Params:
     """An instance of a kernel's parameter structure.
 
     Args:
         struct: str. Its C++ name.
-        fields: mapping. Field name -> int, float, tuple (array), Constant, Params (a pointer to it) or None.
+        fields: mapping. Field name -> int, float, tuple (array), Constant, Symbol, Params (a pointer to it)
+            or None.
     """
 
     struct: str

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tflm_mcunet.codegen.call import Constant, Params
+from tflm_mcunet.codegen.call import Constant, Params, Symbol
 from tflm_mcunet.codegen.literals import array_body, braces, number
 from tflm_mcunet.codegen.structs import Field, struct_fields
 
@@ -63,6 +63,8 @@ class Tables:
             return "nullptr"
         if isinstance(value, Constant):
             return self.constant(value.values)
+        if isinstance(value, Symbol):
+            return value.expression
         if isinstance(value, Params):
             return f"&{self.params(value, header, name)}"
         if field.is_array:

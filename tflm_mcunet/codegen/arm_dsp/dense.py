@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from tflm_mcunet.codegen.arm_dsp.requantize import Constants
-from tflm_mcunet.codegen.arm_dsp.shared import as_one_row, layer_constants
-from tflm_mcunet.codegen.call import Call, Constant, Params
+from tflm_mcunet.codegen.arm_dsp.records import Records, records
+from tflm_mcunet.codegen.arm_dsp.requantize import CLAMP, SATURATE, SIGN_FIX
+from tflm_mcunet.codegen.arm_dsp.shared import as_one_row, layer_affine, sum_bounds
+from tflm_mcunet.codegen.call import Call, Constant, Params, Symbol
 
-#: Bytes of scratch for each word of a channel's weights: five widened pixels, and five pixels as they are.
-_WIDENED_BYTES, _GATHERED_BYTES = 5 * 8, 5 * 4
+#: Bytes of scratch for each word of four input values: three widened pixels.
+_WIDENED_BYTES = 24
+
+_KERNELS = {SATURATE: "kDotSaturate", SIGN_FIX: "kDotSignFix", CLAMP: "kDotClamp"}
 
 
 def conv_2d(call: Call, is_layer: bool) -> Call | None:
@@ -19,61 +24,67 @@ def conv_2d(call: Call, is_layer: bool) -> Call | None:
     fields = call.params.fields
     if fields["group_channels"] != fields["input_channels"] or fields["dilation_w"] != 1:
         return None
-    channels = fields["output_channels"]
+    channels, kernel_h = fields["output_channels"], fields["kernel_h"]
     weights = fields["weights"].values.reshape(channels, -1)
-    found = layer_constants(fields, weights, 8)
-    if found is None:
+    is_pointwise = _is_pointwise(call)
+    order = _pointwise_order(weights.shape[1]) if is_pointwise else _window_order(kernel_h, weights.shape[1])
+    found = _records(fields, weights)
+    stream = _dot_stream(weights, order, found) if found else None
+    if found is None or stream is None:
         return None
-    stream, words = _dot_stream(weights, found)
+    words = len(order) // 2
     shared = (
-        "input_width", "input_channels", "output_channels", "kernel_h", "kernel_w", "stride_w", "pad_left",
-        "input_zero_point", "output_min", "output_max",
+        "output_min", "output_max", "input_width", "input_channels", "output_channels", "kernel_h", "kernel_w",
+        "stride_w", "pad_left", "input_zero_point",
     )  # fmt: skip
-    given = {"stream": stream, "words": words, "finish": found.finish, **{k: fields[k] for k in shared}}
-    is_pointwise = (call.window.kernel_h, fields["kernel_w"], fields["pad_left"], call.window.pad_top) == (
-        1,
-        1,
-        0,
-        0,
-    )
-    # A padding folded into the window may leave rows or columns behind the map: the general kernel knows them.
-    is_inside = (call.width - 1) * fields["stride_w"] < fields["input_width"]
-    is_inside &= (call.outputs[0].height - 1) * call.window.stride_h < call.inputs[0].height
+    given = {
+        "dot": Symbol(f"&arm_dsp::{_KERNELS[found.finish]}"),
+        "stream": Constant(stream),
+        "words": words,
+        "constant": found.constant,
+        "shift": found.shift,
+        **{k: fields[k] for k in shared},
+    }
+    scratch_bytes = words * _WIDENED_BYTES + (3 * (channels + 1) if channels % 2 else 0)
+    if not is_pointwise:
+        columns = 2 * fields["stride_w"] + fields["kernel_w"]
+        segment_bytes = -(-(columns * fields["input_channels"] + 3) // 4) * 4
+        # A pointer takes eight bytes on the machines that only test.
+        scratch_bytes += 8 * kernel_h + (kernel_h + 1) * segment_bytes
     dsp = replace(
         call,
-        kernel="pointwise_dsp_row" if is_pointwise and is_inside else "conv_2d_dsp_row",
+        kernel="pointwise_dsp_row" if is_pointwise else "conv_2d_dsp_row",
         source="kernels/arm_dsp/conv_2d",
         params=Params("ConvDsp2D", given),
-        scratch_bytes=words * (_WIDENED_BYTES + _GATHERED_BYTES) + 5 * channels,
+        scratch_bytes=scratch_bytes,
     )
-    if not (is_layer and is_pointwise and is_inside and call.window.stride_h == fields["stride_w"] == 1):
-        return dsp
-    flat = as_one_row(dsp)
-    return replace(flat, scratch_bytes=words * _WIDENED_BYTES) if _is_even(flat.width) else flat
+    is_dense = is_pointwise and call.window.stride_h == fields["stride_w"] == 1
+    return as_one_row(dsp) if is_layer and is_dense else dsp
 
 
 def fully_connected(call: Call, _: bool) -> Call | None:
     """The family's call for one of `fully_connected_row`, or None where its kernel does not take it."""
     fields = call.params.fields
-    depth = fields["depth"]
-    weights = fields["weights"].values.reshape(-1, depth)
-    found = layer_constants(fields, weights, 8)
-    if found is None:
+    weights = fields["weights"].values.reshape(-1, fields["depth"])
+    order = _pointwise_order(fields["depth"])
+    found = _records(fields, weights)
+    packed = _packed(weights, order, found) if found else None
+    if found is None or packed is None:
         return None
-    units, words = len(weights), -(-depth // 4)
-    fours = -(-units // 4)
-    padded = np.zeros((fours * 4, words * 4), np.int8)
-    padded[:units, :depth] = weights
-    endings = np.zeros((fours * 4, 3), np.int32)
-    endings[:units] = np.stack((found.multiplier, found.constant, found.shift), axis=1)
-    biases = np.zeros(fours * 4, np.int32)
-    biases[:units] = found.bias
-    by_word = padded.view("<i4").reshape(fours, 4, words).transpose(0, 2, 1).reshape(fours, -1)
-    stream = np.concatenate((biases.reshape(fours, 4), by_word, endings.reshape(fours, 12)), axis=1)
+    fours = -(-len(weights) // 4)
+    pairs = np.zeros((2 * fours, len(order)), np.int32)
+    pairs[: len(packed)] = packed
+    units = [_filled(v, 4 * fours).reshape(fours, 4) for v in (found.bias, found.multiplier)]
+    by_step = pairs.reshape(fours, 2, -1).transpose(0, 2, 1).reshape(fours, -1)
+    columns = [units[0][:, 1::2], by_step, units[0][:, 0::2], units[1]]
+    if found.shifts is not None:
+        columns.append(_filled(found.shifts, 4 * fours).astype(np.uint8).reshape(fours, 4).view("<i4"))
     given = {
-        "stream": Constant(stream.astype(np.int32)),
-        "words": words,
+        "stream": Constant(np.concatenate(columns, axis=1).astype(np.int32)),
+        "words": len(order) // 2,
         "finish": found.finish,
+        "constant": found.constant,
+        "shift": found.shift,
         **{k: fields[k] for k in ("depth", "output_min", "output_max")},
     }
     return replace(
@@ -81,26 +92,79 @@ def fully_connected(call: Call, _: bool) -> Call | None:
         kernel="fully_connected_dsp_row",
         source="kernels/arm_dsp/fully_connected",
         params=Params("FullyConnectedDsp", given),
-        scratch_bytes=words * 8,
+        scratch_bytes=len(order) * 4,
     )
 
 
-def _dot_stream(weights: np.ndarray, found: Constants) -> tuple[Constant, int]:
-    """`DotJob::stream` of weights [channels, inputs], and the words of one channel's weights."""
-    channels, inputs = weights.shape
-    words = -(-inputs // 4)
-    padded = np.zeros((channels, words * 4), np.int8)
-    padded[:, :inputs] = weights
-    shift = found.shift.copy()
-    shift[-1] |= np.int32(-(1 << 31))
-    columns = (
-        found.bias[:, None],
-        padded.view("<i4"),
-        *(v[:, None] for v in (found.multiplier, found.constant, shift)),
+def _is_pointwise(call: Call) -> bool:
+    """Whether every output pixel reads one input pixel, which is none of a padding.
+
+    A padding folded into the window may leave rows or columns behind the map: the general kernel knows them.
+    """
+    fields, window = call.params.fields, call.window
+    if (window.kernel_h, fields["kernel_w"], fields["pad_left"], window.pad_top) != (1, 1, 0, 0):
+        return False
+    is_inside = (call.width - 1) * fields["stride_w"] < fields["input_width"]
+    return is_inside and (call.outputs[0].height - 1) * window.stride_h < call.inputs[0].height
+
+
+def _records(fields: Mapping[str, Any], weights: np.ndarray) -> Records | None:
+    smallest, largest = sum_bounds(fields, weights)
+    bias = fields["bias"].values.astype(np.int64) if fields["bias"] else np.zeros(len(weights), np.int64)
+    offset = bias - fields["input_zero_point"] * weights.astype(np.int64).sum(axis=1)
+    return records(layer_affine(fields), smallest, largest, offset)
+
+
+def _pointwise_order(inputs: int) -> np.ndarray:
+    """[steps, 2] the input values of the halves of each step, -1 for none: 0 and 2, then 1 and 3 of each four."""
+    padded = np.full(-(-inputs // 4) * 4, -1)
+    padded[:inputs] = np.arange(inputs)
+    return padded.reshape(-1, 4)[:, [0, 2, 1, 3]].reshape(-1, 2)
+
+
+def _window_order(kernel_h: int, inputs: int) -> np.ndarray:
+    """As `_pointwise_order` for each row of a kernel; where one value remains of each row, these come last."""
+    values = np.arange(inputs).reshape(kernel_h, -1)
+    if values.shape[1] % 4 != 1:
+        orders = [_pointwise_order(values.shape[1])] * kernel_h
+        return np.concatenate([np.where(o < 0, -1, row[o]) for row, o in zip(values, orders, strict=True)])
+    last = np.full(-(-kernel_h // 4) * 4, -1)
+    last[:kernel_h] = values[:, -1]
+    return np.concatenate(
+        [*(row[_pointwise_order(len(row) - 1)] for row in values[:, :-1]), last.reshape(-1, 2)]
     )
-    return Constant(np.concatenate(columns, axis=1).astype(np.int32)), words
 
 
-def _is_even(pixels: int) -> bool:
-    """Whether fours and fives make up a row, so that no job computes pixels that do not exist (`next_pixels`)."""
-    return pixels % 4 * 5 <= pixels
+def _packed(weights: np.ndarray, order: np.ndarray, found: Records) -> np.ndarray | None:
+    """[channel pairs, steps] words with the weights of both channels, or None where two do not fit into a half.
+
+    A half is the weight of A and 256 times that of B: with -128 and a negative A it is too small. TFLite's weights
+    are -127 and more, but nothing else holds other programs to that.
+    """
+    channels = len(weights)
+    kept = np.where(found.is_constant[:, None], 0, weights.astype(np.int32))
+    padded = np.zeros((channels + channels % 2, weights.shape[1] + 1), np.int32)
+    padded[:channels, :-1] = kept
+    halves = padded[0::2] + (padded[1::2] << 8)
+    if (halves < -(1 << 15)).any():
+        return None
+    return np.ascontiguousarray(halves.astype(np.int16)[:, order.reshape(-1)]).view("<i4")
+
+
+def _dot_stream(weights: np.ndarray, order: np.ndarray, found: Records) -> np.ndarray | None:
+    """`DotJob::stream` of weights [channels, inputs]."""
+    packed = _packed(weights, order, found)
+    if packed is None:
+        return None
+    channels = 2 * len(packed)
+    bias, multiplier = (_filled(v, channels).reshape(-1, 2) for v in (found.bias, found.multiplier))
+    columns = [bias[:, 1:], packed, bias[:, :1], multiplier]
+    if found.shifts is not None:
+        shifts = _filled(found.shifts, channels).reshape(-1, 2)
+        columns.append(shifts[:, :1] | shifts[:, 1:] << 8)
+    return np.concatenate(columns, axis=1).astype(np.int32)
+
+
+def _filled(values: np.ndarray, count: int) -> np.ndarray:
+    """Values with the last one repeated."""
+    return np.concatenate((values, np.repeat(values[-1:], count - len(values))))

@@ -19,22 +19,34 @@ def layer_constants(fields: Mapping[str, Any], weights: np.ndarray, bits: int) -
     At 8 bits the kernel's inputs are x * 256, and the bias takes the zero point's part off; at 7 they are
     (x - zero point) * 128.
     """
-    values = weights.astype(np.int64)
+    smallest, largest = sum_bounds(fields, weights)
     zero_point = fields["input_zero_point"]
-    bias = fields["bias"].values.astype(np.int64) if fields["bias"] else np.zeros(len(values), np.int64)
-    low, high = values * (-128 - zero_point), values * (127 - zero_point)
-    affine = Affine(
+    bias = fields["bias"].values.astype(np.int64) if fields["bias"] else np.zeros(len(weights), np.int64)
+    offset = bias - zero_point * weights.astype(np.int64).sum(axis=1) if bits == 8 else bias
+    return constants(layer_affine(fields), smallest, largest, offset, bits)
+
+
+def layer_affine(fields: Mapping[str, Any]) -> Affine:
+    """How the sums of a layer become its outputs."""
+    return Affine(
         fields["multiplier"].values,
         fields["shift"].values,
         fields["output_zero_point"],
         fields["output_min"],
         fields["output_max"],
     )
-    offset = bias - zero_point * values.sum(axis=1) if bits == 8 else bias
-    # A window that reaches over the edge leaves products out: the zero point itself is always within the bounds.
-    smallest = np.minimum(low, high).sum(axis=1) + bias
-    largest = np.maximum(low, high).sum(axis=1) + bias
-    return constants(affine, smallest, largest, offset, bits)
+
+
+def sum_bounds(fields: Mapping[str, Any], weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The smallest and largest sum of each channel of a layer with `weights` [channels, inputs], bias included.
+
+    A window that reaches over the edge leaves products out: the zero point itself is always within the bounds.
+    """
+    values = weights.astype(np.int64)
+    zero_point = fields["input_zero_point"]
+    bias = fields["bias"].values.astype(np.int64) if fields["bias"] else np.zeros(len(values), np.int64)
+    low, high = values * (-128 - zero_point), values * (127 - zero_point)
+    return np.minimum(low, high).sum(axis=1) + bias, np.maximum(low, high).sum(axis=1) + bias
 
 
 def as_one_row(call: Call) -> Call:

@@ -10,8 +10,13 @@
 namespace tflm_mcunet {
 
 struct ConvDsp2D {
-  const int32_t* stream;  // DotJob::stream; the weights of a channel as [kernel_h][kernel_w][input_channels]
-  int32_t words;          // of a channel's weights, the last one filled up with zeros
+  const arm_dsp::DotKernels* dot;
+  const int32_t* stream;  // DotJob::stream
+  int32_t words;          // DotJob::words
+  int32_t constant;       // DotJob::constant
+  int32_t shift;          // DotJob::shift
+  int32_t output_min;
+  int32_t output_max;
   int32_t input_width;
   int32_t input_channels;
   int32_t output_channels;
@@ -20,19 +25,22 @@ struct ConvDsp2D {
   int32_t stride_w;
   int32_t pad_left;
   int32_t input_zero_point;
-  int32_t finish;  // arm_dsp::Finish
-  int32_t output_min;
-  int32_t output_max;
 };
 
 // RowKernels over ConvDsp2D, which read up to three bytes behind a row. The output may be the input row of a
-// 1x1 convolution whose pixels do not grow. Scratch, aligned to 4: `words` * 60 bytes and five output
-// pixels; of the 1x1 kernel `words` * 40 bytes where fours and fives make up the columns.
+// 1x1 convolution whose pixels do not grow. Scratch, aligned to 4: `words` * 24 bytes; where the number of
+// output channels is odd, three output pixels with a channel more; and of the second kernel before those, a
+// pointer and a segment for each row of the window, and one more segment: columns for three output pixels
+// and three bytes, rounded up to words.
 //
-// Of a 1x1 convolution without padding; its rows may be several ones that follow each other.
+// Of a 1x1 convolution without padding; its rows may be several ones that follow each other. The order of its
+// weights: the channels, the last word of four filled up with zeros.
 void pointwise_dsp_row(const void* params, const void* const* rows, void* out, const Columns& columns,
                        void* scratch);
-// Of any kernel.
+// Of any kernel. The order of its weights: for each row of the kernel the values of its columns and channels
+// in words of four, the last one filled up with zeros. Where one value remains of each row, these follow
+// behind all words instead: the first row's and the second's for the two halves of a step, then the next
+// ones'.
 void conv_2d_dsp_row(const void* params, const void* const* rows, void* out, const Columns& columns,
                      void* scratch);
 

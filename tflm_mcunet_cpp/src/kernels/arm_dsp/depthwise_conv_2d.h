@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "../row.h"
-#include "dot_core.h"
+#include "finish.h"
 
 namespace tflm_mcunet {
 

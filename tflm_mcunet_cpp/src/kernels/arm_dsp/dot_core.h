@@ -1,40 +1,52 @@
-// The inner loop of every dense kernel: the outputs of 4 or 5 pixels, one output channel after the other.
+// The inner loop of the convolutions: two output channels of three or two pixels at a time.
 #ifndef TFLM_MCUNET_KERNELS_ARM_DSP_DOT_CORE_H_
 #define TFLM_MCUNET_KERNELS_ARM_DSP_DOT_CORE_H_
 
 #include <stdint.h>
 
+#include "finish.h"
+
 namespace tflm_mcunet {
 namespace arm_dsp {
 
-// How a sum becomes an output value; chosen offline (codegen/arm_dsp/requantize.py).
-enum Finish : int32_t {
-  kSaturate = 0,  // the lower clamp hides the sign fix, and the clamps are those of int8
-  kSignFix = 1,   // halves of negative values are rounded away from zero
-  kClamp = 2,     // as kSignFix, and clamped to [output_min, output_max]
-};
-
-// One job of the core. The assembler below knows the order of the fields.
+// One job of the core. The assembler knows the order of the fields.
 //
 // `x` holds, for every four input values, the values 0 and 2 of each pixel and then the values 1 and 3 of
-// each pixel, as int16 times 256. `stream` holds for each output channel: int32 bias times 256; its weights,
-// four to a word, `words` of them; int32 multiplier, constant and shift. Bit 31 of the last channel's shift
-// is set. An output is ((sum * multiplier >> 32) + constant) >> shift.
+// each pixel, as int16. `stream` holds for each pair of channels A and B:
+//   int32 bias of B times 256;
+//   for every four input values two words of weights, those of the values 0 and 2, then of 1 and 3; in each
+//   half of a word the weight of A + 256 times the weight of B, as int16;
+//   int32 bias of A times 256, the multipliers of A and B;
+//   unless the finish is kSaturate, the shifts of A and of B, each less 1, in its two lowest bytes.
+// So one multiplication adds to the sums of A and of B at once, and the sum of A alone takes them apart.
+// An output is ((sum * 256 * multiplier >> 32) + constant) >> shift; with kSaturate constant and shift are
+// those of the layer, else the constant is `constant` * 2^(shift - 1) + 64, and 128 less below zero.
 struct DotJob {
-  const void* x;
-  const void* stream;
   int8_t* out;     // pixel p, channel c at out[p * stride + c]
   int32_t stride;  // bytes from pixel to pixel
-  int32_t words;   // at least 1
+  int8_t* end;     // `out` and one for each channel, of which there is an even number
+  int32_t constant;
+  int32_t shift;
+  const void* x;
   int32_t output_min;
   int32_t output_max;
+  const void* stream;
+  int32_t words;  // four input values each; at least 1
 };
 
-void dot_4_pixels(const DotJob& job, int32_t finish);
-void dot_5_pixels(const DotJob& job, int32_t finish);
+// The core for jobs of three pixels and of two; a job of one pixel is one of two with a stride of 0.
+struct DotKernels {
+  void (*three)(const DotJob* job);
+  void (*two)(const DotJob* job);
+};
 
-// Widens `words` words of each of `pixels` (4 or 5) pixels, `stride` bytes apart, to the layout of
-// DotJob::x; returns its end. Reads whole words, which need not be aligned.
+// By Finish. Each is linked only where a layer needs it.
+extern const DotKernels kDotSaturate;
+extern const DotKernels kDotSignFix;
+extern const DotKernels kDotClamp;
+
+// Widens `words` words of each of `pixels` (3 or 2) pixels, `stride` bytes apart, to the layout of DotJob::x;
+// returns its end. Reads whole words, which need not be aligned.
 void* widen_pixels(const int8_t* source, int32_t stride, int32_t words, int32_t pixels, void* x);
 
 }  // namespace arm_dsp

@@ -5,8 +5,6 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "dot_core.h"
-
 namespace tflm_mcunet {
 namespace arm_dsp {
 
@@ -79,16 +77,6 @@ inline int32_t scale(int32_t sum, int32_t multiplier, int32_t constant) {
 inline int32_t saturate(int32_t value) { return value < -128 ? -128 : (value > 127 ? 127 : value); }
 
 #endif
-
-// An output value from a sum times 256; see Finish.
-inline int8_t finished(int32_t sum, int32_t multiplier, int32_t constant, int32_t shift, int32_t finish,
-                       int32_t low, int32_t high) {
-  if (finish == kSaturate) {
-    return static_cast<int8_t>(saturate(scale(sum, multiplier, constant) >> shift));
-  }
-  const int32_t value = scale(sum, multiplier, constant - (sum < 0 ? 128 : 0)) >> shift;
-  return static_cast<int8_t>(value < low ? low : (value > high ? high : value));
-}
 
 }  // namespace arm_dsp
 }  // namespace tflm_mcunet

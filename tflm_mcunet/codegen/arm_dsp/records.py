@@ -1,0 +1,198 @@
+"""The requantisation records of the dense DSP kernels: two words a channel, proven channel by channel.
+
+A kernel computes ((acc·multiplier >> 32) + constant) >> shift, where acc is 256 times TFLite Micro's sum;
+`requantize.py` says why that is its double rounding. So that a record is small, the kernel knows the constant:
+
+- where the lower clamp hides the sign fix, constant and shift are those of the whole layer: they are the ones of the
+  channel with the largest multiplier, and a smaller multiplier loses its lowest bits for that (`layer_records`);
+- elsewhere each channel has its own shift, and the constant follows from it (`channel_records`).
+
+Both sides are step functions that grow with the sum, so they are equal for every sum of a layer if all steps that it
+can reach, at most 255, lie at the same sums. Each step bounds what may be added to a channel's bias from below and
+above; where that leaves nothing, its multiplier is moved a little, and where that does not help the layer is refused.
+A channel whose output no input changes is a bias without products.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from tflm_mcunet.codegen.arm_dsp.requantize import SATURATE, SIGN_FIX, Affine, finish_of
+
+#: Sums are scaled by 2^8.
+BITS = 8
+
+#: Largest shift: the constant, at most 128 << shift, and the product must fit into 32 bits together.
+_MOST_SHIFT = 21
+
+#: How far a multiplier is moved off the rounded one in search of one that has an offset, in 2^-30 of itself.
+_MOVES = tuple(sorted((*range(-64, 65), *range(-1024, 1025, 32)), key=abs))
+
+_INT32 = 1 << 31
+
+
+@dataclass(frozen=True)
+class Records:
+    """What a layer's kernel uses.
+
+    Args:
+        bias: int32 array. Of each channel, added to 256 times the sum of products.
+        multiplier: int32 array. Of each channel, at least 1.
+        shifts: int32 array or None. Of each channel, one less than what is shifted, where channels have their own.
+        is_constant: bool array. The channels whose output no input changes: their products are left out.
+        constant, shift: int. Of the layer; with `shifts`, 2 * zero point + 1 and 0.
+        finish: int. `arm_dsp::Finish`.
+    """
+
+    bias: np.ndarray
+    multiplier: np.ndarray
+    shifts: np.ndarray | None
+    is_constant: np.ndarray
+    constant: int
+    shift: int
+    finish: int
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """A layer's channels: bounds of their sums, what is added to the sum of products, and where outputs step."""
+
+    affine: Affine
+    smallest: np.ndarray
+    largest: np.ndarray
+    offset: np.ndarray
+    steps: np.ndarray
+
+    @cached_property
+    def is_constant(self) -> np.ndarray:
+        reached = (self.steps > self.smallest[:, None]) & (self.steps <= self.largest[:, None])
+        return np.asarray(~reached.any(axis=1))
+
+    @cached_property
+    def first_outputs(self) -> np.ndarray:
+        """The outputs of the smallest sums."""
+        return self.affine.low + (self.steps <= self.smallest[:, None]).sum(axis=1)
+
+    @cached_property
+    def exponents(self) -> np.ndarray:
+        """The shifts that go with the channels' own multipliers."""
+        return BITS - 1 - self.affine.shift.astype(np.int64)
+
+
+def records(affine: Affine, smallest: np.ndarray, largest: np.ndarray, offset: np.ndarray) -> Records | None:
+    """The records of a layer, or None where a channel has none that gives its outputs for all its sums.
+
+    Args:
+        affine: Affine.
+        smallest, largest: int array. Bounds of each channel's sum over all inputs, its bias included.
+        offset: int array. What is added to the sum of products x·w: the bias less the zero points' part.
+    """
+    smallest, largest, offset = (v.astype(np.int64) for v in (smallest, largest, offset))
+    layer = _Layer(affine, smallest, largest, offset, step_sums(affine))
+    reach = np.maximum(np.abs(smallest), np.abs(largest))
+    left = np.maximum(affine.shift.astype(np.int64), 0)
+    if (reach << left >= _INT32).any() or (reach[~layer.is_constant] << BITS >= _INT32 - (1 << 16)).any():
+        return None
+    return (layer_records(layer) if finish_of(affine) == SATURATE else None) or channel_records(layer)
+
+
+def layer_records(layer: _Layer) -> Records | None:
+    """Records that share one constant and shift, without a sign fix."""
+    affine, used = layer.affine, ~layer.is_constant
+    shift = min(int(layer.exponents[used].min(initial=_MOST_SHIFT)), _MOST_SHIFT)
+    if shift < 1:
+        return None
+    has_fraction = bool((affine.shift[used] < 0).any())
+    constant = (1 << (shift - 1)) + (affine.zero_point << shift) + (1 << (BITS - 2) if has_fraction else 0)
+    shifts = np.full(len(layer.steps), shift)
+    fitted = _fitted(layer, shifts, np.full_like(shifts, constant), 0)
+    return fitted and Records(*fitted, None, layer.is_constant, constant, shift, SATURATE)
+
+
+def channel_records(layer: _Layer) -> Records | None:
+    """Records with a shift for each channel, from which its constant follows, and with a sign fix."""
+    shifts = np.minimum(np.where(layer.is_constant, _MOST_SHIFT, layer.exponents), _MOST_SHIFT)
+    if (shifts < 1).any():
+        return None
+    constant = 2 * layer.affine.zero_point + 1
+    fitted = _fitted(layer, shifts, (constant << (shifts - 1)) + (1 << (BITS - 2)), 1 << (BITS - 1))
+    finish = max(finish_of(layer.affine), SIGN_FIX)
+    return fitted and Records(*fitted, _int32(shifts - 1), layer.is_constant, constant, 0, finish)
+
+
+def _fitted(
+    layer: _Layer, shifts: np.ndarray, constants: np.ndarray, sign_fix: int
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Biases and multipliers with which every channel is exact at its shift and constant."""
+    multiplier = np.full(len(shifts), _INT32 - 1)
+    # Of a constant channel: half the bias, which takes the constant to the middle of the output's range.
+    bias = 2 * ((layer.first_outputs << shifts) + (1 << (shifts - 1)) - constants)
+    missing = np.flatnonzero(~layer.is_constant)
+    rounded = np.round(layer.affine.multiplier * np.exp2(shifts - layer.exponents)).astype(np.int64)
+    for move in _MOVES:
+        if not len(missing):
+            return _int32(bias), _int32(multiplier)
+        tried = np.clip(rounded[missing] + (move * rounded[missing] >> 30), 1, _INT32 - 1)
+        targets = (_outputs(layer.affine)[None, :] << shifts[missing, None]) - constants[missing, None]
+        needed = _smallest_reaching(targets, tried[:, None], sign_fix)
+        least, most = _bounds(needed, layer, missing)
+        is_found = least <= most
+        found = missing[is_found]
+        multiplier[found] = tried[is_found]
+        bias[found] = (layer.offset[found] << BITS) + np.clip(0, least, most)[is_found]
+        missing = missing[~is_found]
+    return None if len(missing) else (_int32(bias), _int32(multiplier))
+
+
+def step_sums(affine: Affine) -> np.ndarray:
+    """[channels, outputs above the lowest]: the smallest sum for which TFLite Micro gives that output or a larger one.
+
+    With V the result of the high multiply and e the right shift, an output of at least t needs V of at least
+    (t - zero point - 1/2)·2^e, and more than that where V is negative, because halves are rounded away from zero.
+    """
+    shift = affine.shift.astype(np.int64)[:, None]
+    right, left = np.maximum(-shift, 0), np.maximum(shift, 0)
+    above = _outputs(affine)[None, :] - affine.zero_point
+    half = np.where(right > 0, (1 << right) >> 1, 0)
+    high = (above << right) - half + ((above <= 0) & (right > 0))
+    scaled = (np.clip(high, -_INT32, _INT32) << 31) - (1 << 30)
+    factor = np.maximum(affine.multiplier.astype(np.int64)[:, None], 1) << left
+    return -(-scaled // factor)
+
+
+def _outputs(affine: Affine) -> np.ndarray:
+    """The outputs that have a step: all that differ from the smallest."""
+    return np.arange(affine.low + 1, affine.high + 1, dtype=np.int64)
+
+
+def _smallest_reaching(targets: np.ndarray, multiplier: np.ndarray, sign_fix: int) -> np.ndarray:
+    """The smallest acc with (acc·multiplier >> 32) of at least the target, and `sign_fix` more below zero."""
+    plain = -(-(targets << 32) // multiplier)
+    if sign_fix == 0:
+        return plain
+    fixed = -(-((targets + sign_fix) << 32) // multiplier)
+    return np.where(fixed < 0, fixed, np.maximum(plain, 0))
+
+
+def _bounds(needed: np.ndarray, layer: _Layer, channels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The least and most that may be added to each channel's bias so that every step lies where it should.
+
+    At the step and above, acc must reach what is needed; below it, it must not.
+    """
+    smallest, largest = layer.smallest[channels, None], layer.largest[channels, None]
+    steps = layer.steps[channels]
+    least = needed - (np.maximum(steps, smallest) << BITS)
+    most = needed - 1 - (np.minimum(steps - 1, largest) << BITS)
+    least = np.where(steps <= largest, least, -_INT32)
+    most = np.where(steps > smallest, most, _INT32)
+    return least.max(axis=1, initial=-_INT32), most.min(axis=1, initial=_INT32)
+
+
+def _int32(values: np.ndarray) -> np.ndarray:
+    """Values modulo 2^32."""
+    return (
+        (values.astype(np.int64).astype(np.uint64) & np.uint64(0xFFFFFFFF)).astype(np.uint32).view(np.int32)
+    )
