@@ -87,6 +87,33 @@ class Drawer:
         )
         self.keep(y)
 
+    def any_depthwise_conv_2d(self) -> None:
+        """Windows of every shape."""
+        x = self.image(9, self.pick(1, 2, 3, 8, 9, 17, 24))
+        height, width = self.builder.tensors[x].shape[1:3]
+        padding = self.pick(SAME, VALID)
+        most = (7, 8) if padding == SAME else (min(height, 7), min(width, 8))
+        kernel = (self.between(1, most[0]), self.between(1, most[1]))
+        stride = (self.between(1, 3), self.between(1, 3))
+        y = self.builder.depthwise_conv_2d(x, kernel, stride=stride, padding=padding, **self.activation())
+        self.keep(y)
+
+    def pool_2d(self) -> None:
+        x = self.image(9, self.pick(1, 3, 8, 11, 16, 21))
+        height, width = self.builder.tensors[x].shape[1:3]
+        padding = self.pick(SAME, VALID)
+        most = (6, 6) if padding == SAME else (min(height, 6), min(width, 6))
+        self.outputs.append(
+            self.builder.pool_2d(
+                self.pick("AVERAGE_POOL_2D", "MAX_POOL_2D"),
+                x,
+                (self.between(1, most[0]), self.between(1, most[1])),
+                stride=(self.between(1, 3), self.between(1, 3)),
+                padding=padding,
+                activation=self.pick("NONE", "RELU", "RELU6"),
+            )
+        )
+
     def fully_connected(self) -> None:
         shape = (self.between(1, 3), self.pick(1, 3, 8, 15, 64, 130))
         x = self.builder.input(shape, scale=0.05, zero_point=self.zero_point())

@@ -23,7 +23,16 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize(
-    ("draw", "share"), [(Drawer.pointwise, 0.6), (Drawer.conv_2d, 0.6), (Drawer.fully_connected, 0.6)]
+    ("draw", "share"),
+    [
+        (Drawer.pointwise, 0.6),
+        (Drawer.conv_2d, 0.6),
+        (Drawer.depthwise_conv_2d, 0.6),
+        (Drawer.any_depthwise_conv_2d, 0.6),
+        (Drawer.fully_connected, 0.6),
+        (Drawer.add, 0.2),
+        (Drawer.pool_2d, 1.0),
+    ],
 )
 def test_drawn_operators_give_the_bytes_of_the_portable_kernels(draw, share: float, seed: int) -> None:
     schedule = drawn_dsp.layer_schedule(drawn_dsp.drawn_graph(draw, seed, OPERATORS))
@@ -39,7 +48,10 @@ def test_networks_give_the_same_bytes_however_they_are_scheduled(kind: str) -> N
         drawn_dsp.assert_family_agrees(conversion.schedule, FAMILY, BOARD)
 
 
-@pytest.mark.parametrize("draw", [Drawer.pointwise, Drawer.conv_2d])
+@pytest.mark.parametrize(
+    "draw",
+    [Drawer.pointwise, Drawer.conv_2d, Drawer.any_depthwise_conv_2d, Drawer.add, Drawer.pool_2d],
+)
 def test_kernels_compute_a_part_of_the_columns(draw, monkeypatch: pytest.MonkeyPatch) -> None:
     def by_rows(call, family, *, is_layer, overlaps):
         return specialised(call, family, is_layer=False, overlaps=overlaps)

@@ -19,7 +19,7 @@ def constants(fields: Mapping[str, Any]) -> dict[str, int] | None:
     """The fields of `SumDsp` for those of `Sum`, or None where no constants give its outputs for all pairs."""
     if (fields["output_min"], fields["output_max"]) != (-128, 127):
         return None
-    exact = _outputs(fields)
+    exact = portable_outputs(fields)
     first, second = _factor(fields, "first"), fields["sign"] * _factor(fields, "second")
     if max(abs(first), abs(second)) >= _INT32 - 16:
         return None
@@ -52,7 +52,7 @@ def _constant(exact: np.ndarray, first: int, second: int) -> int | None:
     return constant if least <= most and largest < _INT32 else None
 
 
-def _outputs(fields: Mapping[str, Any]) -> np.ndarray:
+def portable_outputs(fields: Mapping[str, Any]) -> np.ndarray:
     """[256, 256] outputs of the portable kernel."""
     one = _requantize((_VALUES - fields["first_zero_point"]) << 20, fields, "first")
     two = _requantize((_VALUES - fields["second_zero_point"]) << 20, fields, "second")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from tflm_mcunet.codegen.arm_dsp.shared import as_one_row
-from tflm_mcunet.codegen.arm_mve.shared import finish_of, folded_bias
+from tflm_mcunet.codegen.arm_mve.shared import LayerSums, layer_sums
 from tflm_mcunet.codegen.call import Call, Constant, Params
 
 #: Inputs of one vector, and output channels of one block.
@@ -25,11 +23,12 @@ _MOST_CHANNELS = (1 << 16) - 2 * _BLOCK
 def conv_2d(call: Call, is_layer: bool) -> Call | None:
     """The family's call for one of `conv_2d_row`, or None where its kernels do not take it."""
     fields, window = call.params.fields, call.window
-    channels, finish = fields["output_channels"], finish_of(fields)
+    channels = fields["output_channels"]
+    sums = layer_sums(fields, fields["weights"].values.reshape(channels, -1))
     is_plain = fields["group_channels"] == fields["input_channels"] and fields["dilation_w"] == 1
-    if not is_plain or finish is None or channels > _MOST_CHANNELS:
+    if not is_plain or sums is None or channels > _MOST_CHANNELS:
         return None
-    stream, chunks = _dot_stream(fields, fields["weights"].values.reshape(channels, -1))
+    stream, chunks = _dot_stream(sums)
     is_pointwise = (window.kernel_h, fields["kernel_w"], fields["pad_left"], window.pad_top) == (1, 1, 0, 0)
     # A padding folded into the window may leave rows or columns behind the map: the general kernel knows them.
     is_inside = (call.width - 1) * fields["stride_w"] < fields["input_width"]
@@ -43,7 +42,7 @@ def conv_2d(call: Call, is_layer: bool) -> Call | None:
     given = {
         "stream": stream,
         "chunks": chunks,
-        "finish": finish,
+        "finish": sums.finish,
         "tile": 2 if is_direct else tile,
         **{k: fields[k] for k in shared},
     }
@@ -61,12 +60,12 @@ def conv_2d(call: Call, is_layer: bool) -> Call | None:
 def fully_connected(call: Call, _: bool) -> Call | None:
     """The family's call for one of `fully_connected_row`, or None where its kernel does not take it."""
     fields = call.params.fields
-    finish = finish_of(fields)
-    if finish is None:
+    sums = layer_sums(fields, fields["weights"].values.reshape(-1, fields["depth"]))
+    if sums is None:
         return None
-    stream, chunks = _dot_stream(fields, fields["weights"].values.reshape(-1, fields["depth"]))
+    stream, chunks = _dot_stream(sums)
     shared = ("output_zero_point", "output_min", "output_max")
-    given = {"stream": stream, "chunks": chunks, "finish": finish, **{k: fields[k] for k in shared}}
+    given = {"stream": stream, "chunks": chunks, "finish": sums.finish, **{k: fields[k] for k in shared}}
     return replace(
         call,
         kernel="fully_connected_mve_row",
@@ -76,14 +75,14 @@ def fully_connected(call: Call, _: bool) -> Call | None:
     )
 
 
-def _dot_stream(fields: Mapping[str, Any], weights: np.ndarray) -> tuple[Constant, int]:
-    """`DotJob::stream` of weights [channels, inputs], and the chunks of 16 inputs."""
-    channels, inputs = weights.shape
+def _dot_stream(sums: LayerSums) -> tuple[Constant, int]:
+    """`DotJob::stream`, and the chunks of 16 inputs."""
+    channels, inputs = sums.weights.shape
     blocks, chunks = -(-channels // _BLOCK), -(-inputs // _LANES)
     padded = np.zeros((blocks * _BLOCK, chunks * _LANES), np.int8)
-    padded[:channels, :inputs] = weights
+    padded[:channels, :inputs] = sums.weights
     endings = np.zeros((3, blocks * _BLOCK), np.int32)
-    endings[:, :channels] = folded_bias(fields, weights), fields["multiplier"].values, fields["shift"].values
+    endings[:, :channels] = sums.bias, sums.multiplier, sums.shift
     by_chunk = padded.reshape(blocks, _BLOCK, chunks, _LANES).transpose(0, 2, 1, 3).reshape(blocks, -1)
     by_block = endings.reshape(3, blocks, _BLOCK).transpose(1, 0, 2).reshape(blocks, -1)
     stream = np.concatenate((by_chunk, np.ascontiguousarray(by_block).view(np.int8)), axis=1)

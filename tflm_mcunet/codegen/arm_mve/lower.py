@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
-from tflm_mcunet.codegen.arm_mve import dense
-from tflm_mcunet.codegen.call import Call
+from tflm_mcunet.codegen.arm_dsp.shared import as_one_row
+from tflm_mcunet.codegen.arm_mve import dense, depthwise
+from tflm_mcunet.codegen.arm_mve import sum as mve_sum
+from tflm_mcunet.codegen.call import Call, Params
+
+#: A mean adds its window in 16 bits.
+_MOST_AVERAGED = 255
 
 
 def specialise(call: Call, *, is_layer: bool, overlaps: bool) -> Call:
@@ -17,12 +23,42 @@ def specialise(call: Call, *, is_layer: bool, overlaps: bool) -> Call:
         overlaps: bool. The whole output shares bytes with a whole input.
     """
     lowering = _LOWERINGS.get(call.kernel)
-    if overlaps:
+    if overlaps and call.kernel != "sum_row":
         return call
     return (lowering(call, is_layer) if lowering else None) or call
 
 
+def _sum(call: Call, is_layer: bool) -> Call | None:
+    found = mve_sum.constants(call.params.fields)
+    if found is None:
+        return None
+    special = replace(
+        call,
+        kernel="sum_mve_row",
+        source="kernels/arm_mve/sum",
+        params=Params("SumMve", {"channels": call.params.fields["channels"], **found}),
+    )
+    return as_one_row(special) if is_layer else special
+
+
+def _pool_2d(call: Call, _: bool) -> Call | None:
+    fields = call.params.fields
+    is_average = call.kernel == "average_pool_2d_row"
+    if is_average and fields["kernel_h"] * fields["kernel_w"] > _MOST_AVERAGED:
+        return None
+    return replace(
+        call,
+        kernel=call.kernel.replace("_row", "_mve_row"),
+        source="kernels/arm_mve/pool_2d",
+        scratch_bytes=16,
+    )
+
+
 _LOWERINGS: Mapping[str, Callable[[Call, bool], Call | None]] = {
+    "average_pool_2d_row": _pool_2d,
     "conv_2d_row": dense.conv_2d,
+    "depthwise_conv_2d_row": depthwise.depthwise_conv_2d,
     "fully_connected_row": dense.fully_connected,
+    "max_pool_2d_row": _pool_2d,
+    "sum_row": _sum,
 }

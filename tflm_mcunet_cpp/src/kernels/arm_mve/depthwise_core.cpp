@@ -1,0 +1,244 @@
+// A window takes a load and a VMLADAV for every 16 taps; 3x3 windows, and 5x5 ones at stride 1, share the
+// load with their neighbour. The sums of eight windows lie in the eight even registers and become two
+// vectors, even and odd pixels, which the narrowing moves put in order again.
+#include "depthwise_core.h"
+
+#include "../requantize.h"
+
+namespace tflm_mcunet {
+namespace arm_mve {
+
+#if defined(__ARM_FEATURE_MVE)
+
+namespace {
+
+// Windows with the sums `a` and `b`.
+#define PAIR_OF_16(advance, a, b) \
+  "vldrb.8 q0, [r1], #" advance   \
+  "\n"                            \
+  "vmladav.s8 " a                 \
+  ", q0, q4\n"                    \
+  "vmladav.s8 " b ", q0, q5\n"
+#define PAIR_OF_32(advance, a, b) \
+  "vldrb.8 q1, [r1, #16]\n"       \
+  "vldrb.8 q0, [r1], #" advance   \
+  "\n"                            \
+  "vmladav.s8 " a                 \
+  ", q1, q3\n"                    \
+  "vmladav.s8 " b                 \
+  ", q1, q5\n"                    \
+  "vmladava.s8 " a                \
+  ", q0, q2\n"                    \
+  "vmladava.s8 " b ", q0, q4\n"
+#define PAIR_3_STRIDE_1(a, b) PAIR_OF_16("6", a, b)
+#define PAIR_3_STRIDE_2(a, b) PAIR_OF_16("12", a, b)
+#define PAIR_5_STRIDE_1(a, b) PAIR_OF_32("10", a, b)
+
+#define ONE_OF_16(move, sum) "vldrb.8 q0, [r1]" move "vmladav.s8 " sum ", q0, q2\n"
+#define ONE_OF_32(move, sum)                \
+  "vldrb.8 q1, [r1, #16]\n"                 \
+  "vldrb.8 q0, [r1]" move "vmladav.s8 " sum \
+  ", q1, q3\n"                              \
+  "vmladava.s8 " sum ", q0, q2\n"
+#define ONE_OF_48(move, sum)                 \
+  "vldrb.8 q0, [r1, #32]\n"                  \
+  "vldrb.8 q1, [r1, #16]\n"                  \
+  "vmladav.s8 " sum                          \
+  ", q0, q4\n"                               \
+  "vldrb.8 q0, [r1]" move "vmladava.s8 " sum \
+  ", q1, q3\n"                               \
+  "vmladava.s8 " sum ", q0, q2\n"
+#define ONE_OF_64(move, sum)                 \
+  "vldrb.8 q0, [r1, #48]\n"                  \
+  "vldrb.8 q1, [r1, #32]\n"                  \
+  "vmladav.s8 " sum                          \
+  ", q0, q5\n"                               \
+  "vldrb.8 q0, [r1, #16]\n"                  \
+  "vmladava.s8 " sum                         \
+  ", q1, q4\n"                               \
+  "vldrb.8 q1, [r1]" move "vmladava.s8 " sum \
+  ", q0, q3\n"                               \
+  "vmladava.s8 " sum ", q1, q2\n"
+#define TWICE(one, move, a, b) one(move, a) one(move, b)
+#define PAIR_5_STRIDE_2(a, b) TWICE(ONE_OF_32, ", #10\n", a, b)
+#define PAIR_7_STRIDE_1(a, b) TWICE(ONE_OF_64, ", #7\n", a, b)
+#define PAIR_7_STRIDE_2(a, b) TWICE(ONE_OF_64, ", #14\n", a, b)
+#define BY_STEP "\nadd.w r1, r1, r3\n"
+#define PAIR_TO_16(a, b) TWICE(ONE_OF_16, BY_STEP, a, b)
+#define PAIR_TO_32(a, b) TWICE(ONE_OF_32, BY_STEP, a, b)
+#define PAIR_TO_48(a, b) TWICE(ONE_OF_48, BY_STEP, a, b)
+#define PAIR_TO_64(a, b) TWICE(ONE_OF_64, BY_STEP, a, b)
+
+// A channel's constants and weights from its stream, r4, to the next stream.
+#define SATURATED_HEAD "ldm r4!, {r3, r5, r7}\n"
+#define WEIGHTS_3_STRIDE_1 SATURATED_HEAD "vldrb.8 q5, [r4], #3\nvldrb.8 q4, [r4], #17\n"
+#define WEIGHTS_3_STRIDE_2 SATURATED_HEAD "vldrb.8 q5, [r4], #6\nvldrb.8 q4, [r4], #18\n"
+#define WEIGHTS_5_STRIDE_1  \
+  SATURATED_HEAD            \
+  "vldrb.8 q5, [r4, #16]\n" \
+  "vldrb.8 q4, [r4], #5\n"  \
+  "vldrb.8 q3, [r4, #16]\n" \
+  "vldrb.8 q2, [r4], #35\n"
+#define WEIGHTS_5_STRIDE_2 SATURATED_HEAD "vldrb.8 q2, [r4], #16\nvldrb.8 q3, [r4], #16\n"
+#define WEIGHTS_OF_64       \
+  "vldrb.8 q2, [r4], #16\n" \
+  "vldrb.8 q3, [r4], #16\n" \
+  "vldrb.8 q4, [r4], #16\n" \
+  "vldrb.8 q5, [r4], #16\n"
+#define WEIGHTS_7 SATURATED_HEAD WEIGHTS_OF_64
+#define GENERAL_HEAD "mov r5, r4\nadds r4, r4, #16\n"
+#define WEIGHTS_TO_16 GENERAL_HEAD "vldrb.8 q2, [r4], #16\n"
+#define WEIGHTS_TO_32 WEIGHTS_TO_16 "vldrb.8 q3, [r4], #16\n"
+#define WEIGHTS_TO_48 WEIGHTS_TO_32 "vldrb.8 q4, [r4], #16\n"
+#define WEIGHTS_TO_64 GENERAL_HEAD WEIGHTS_OF_64
+
+// Eight sums to eight output values in q0.
+#define GATHER_SUMS              \
+  "vmov q0[2], q0[0], r0, r8\n"  \
+  "vmov q0[3], q0[1], r4, r12\n" \
+  "vmov q1[2], q1[0], r2, r10\n" \
+  "vmov q1[3], q1[1], r6, lr\n"
+#define NARROW             \
+  "vqmovnb.s32 q0, q0\n"   \
+  "vqmovnt.s32 q0, q1\n"   \
+  "vqadd.s16 q0, q0, q6\n" \
+  "vqmovnb.s16 q0, q0\n"
+#define FINISH_SATURATED      \
+  GATHER_SUMS                 \
+  "vadd.i32 q0, q0, r3\n"     \
+  "vadd.i32 q1, q1, r3\n"     \
+  "vqrdmulh.s32 q0, q0, r5\n" \
+  "vqrdmulh.s32 q1, q1, r5\n" \
+  "vrshl.s32 q0, r7\n"        \
+  "vrshl.s32 q1, r7\n" NARROW
+// The sign fix: V + floor(2 V / 2^32) = V - (V < 0), and nothing where r6 is 0.
+#define FINISH_GENERAL         \
+  GATHER_SUMS                  \
+  "ldm r5, {r0, r2, r4, r6}\n" \
+  "vadd.i32 q0, q0, r0\n"      \
+  "vadd.i32 q1, q1, r0\n"      \
+  "vqrdmulh.s32 q0, q0, r2\n"  \
+  "vqrdmulh.s32 q1, q1, r2\n"  \
+  "vqdmlah.s32 q0, q0, r6\n"   \
+  "vqdmlah.s32 q1, q1, r6\n"   \
+  "vrshl.s32 q0, r4\n"         \
+  "vrshl.s32 q1, r4\n" NARROW  \
+  "ldrd r0, r2, [sp, #24]\n"   \
+  "vdup.8 q1, r0\n"            \
+  "vmax.s8 q0, q0, q1\n"       \
+  "vdup.8 q1, r2\n"            \
+  "vmin.s8 q0, q0, q1\n"
+
+// The frame: 0 bytes of eight output pixels, 4 pixels, 8 stream, 12 its end, 16 deltas of plane and output,
+// 24 clamps.
+#define DEPTHWISE(WEIGHTS, PAIR, FINISH) \
+  asm volatile(                                    \
+      "push {r4-r11, lr}\n"                        \
+      "vpush {d8-d15}\n"                           \
+      "sub sp, sp, #36\n"                          \
+      "ldrd r1, r4, [r0]\n"                        \
+      "ldrd r6, r9, [r0, #8]\n"                    \
+      "strd r4, r6, [sp, #8]\n"                    \
+      "ldrd r2, r3, [r0, #16]\n"                   \
+      "lsls r4, r2, #3\n"                          \
+      "strd r4, r3, [sp]\n"                        \
+      "ldrd r4, r6, [r0, #24]\n"                   \
+      "strd r4, r6, [sp, #16]\n"                   \
+      "ldr r4, [r0, #32]\n"                        \
+      "vdup.16 q6, r4\n"                           \
+      "ldrd r4, r6, [r0, #36]\n"                   \
+      "strd r4, r6, [sp, #24]\n"                   \
+      "ldr r3, [r0, #44]\n"                        \
+      "movs r4, #0\n"                              \
+      "vidup.u16 q7, r4, #1\n"                     \
+      "vmul.i16 q7, q7, r2\n"                      \
+      "1:\n"                                       \
+      "ldrd r4, r6, [sp, #8]\n"                    \
+      "cmp r4, r6\n"                               \
+      "beq.w 6f\n" WEIGHTS                         \
+      "str r4, [sp, #8]\n"                         \
+      "ldr.w r11, [sp, #4]\n"                      \
+      "subs.w r11, r11, #8\n"                      \
+      "bmi.w 3f\n"                                 \
+      "2:\n" PAIR("r0", "r2") PAIR("r4", "r6")     \
+      PAIR("r8", "r10") PAIR("r12", "lr") FINISH   \
+      "ldr r0, [sp]\n"                             \
+      "vstrb.16 q0, [r9, q7]\n"                    \
+      "add r9, r9, r0\n"                           \
+      "subs.w r11, r11, #8\n"                      \
+      "bpl.w 2b\n"                                 \
+      "3:\n"                                       \
+      "adds.w r11, r11, #8\n"                      \
+      "beq.w 5f\n" PAIR("r0", "r2") PAIR("r4", "r6") \
+      "cmp.w r11, #4\n"                            \
+      "ble.w 4f\n" PAIR("r8", "r10") PAIR("r12", "lr") \
+      "4:\n" FINISH                                \
+      "vctp.16 r11\n"                              \
+      "vpst\n"                                     \
+      "vstrbt.16 q0, [r9, q7]\n"                   \
+      "5:\n"                                       \
+      "ldrd r0, r2, [sp, #16]\n"                   \
+      "add r1, r1, r0\n"                           \
+      "add r9, r9, r2\n"                           \
+      "b.w 1b\n"                                   \
+      "6:\n"                                       \
+      "add sp, sp, #36\n"                          \
+      "vpop {d8-d15}\n"                            \
+      "pop {r4-r11, pc}\n")
+
+#define ASSEMBLER __attribute__((naked, noinline)) void
+
+ASSEMBLER k3_s1(const DepthwiseJob&) { DEPTHWISE(WEIGHTS_3_STRIDE_1, PAIR_3_STRIDE_1, FINISH_SATURATED); }
+ASSEMBLER k3_s2(const DepthwiseJob&) { DEPTHWISE(WEIGHTS_3_STRIDE_2, PAIR_3_STRIDE_2, FINISH_SATURATED); }
+ASSEMBLER k5_s1(const DepthwiseJob&) { DEPTHWISE(WEIGHTS_5_STRIDE_1, PAIR_5_STRIDE_1, FINISH_SATURATED); }
+ASSEMBLER k5_s2(const DepthwiseJob&) { DEPTHWISE(WEIGHTS_5_STRIDE_2, PAIR_5_STRIDE_2, FINISH_SATURATED); }
+ASSEMBLER k7_s1(const DepthwiseJob&) { DEPTHWISE(WEIGHTS_7, PAIR_7_STRIDE_1, FINISH_SATURATED); }
+ASSEMBLER k7_s2(const DepthwiseJob&) { DEPTHWISE(WEIGHTS_7, PAIR_7_STRIDE_2, FINISH_SATURATED); }
+ASSEMBLER to_16(const DepthwiseJob&) { DEPTHWISE(WEIGHTS_TO_16, PAIR_TO_16, FINISH_GENERAL); }
+ASSEMBLER to_32(const DepthwiseJob&) { DEPTHWISE(WEIGHTS_TO_32, PAIR_TO_32, FINISH_GENERAL); }
+ASSEMBLER to_48(const DepthwiseJob&) { DEPTHWISE(WEIGHTS_TO_48, PAIR_TO_48, FINISH_GENERAL); }
+ASSEMBLER to_64(const DepthwiseJob&) { DEPTHWISE(WEIGHTS_TO_64, PAIR_TO_64, FINISH_GENERAL); }
+
+using Routine = void (*)(const DepthwiseJob&);
+const Routine kRoutines[] = {k3_s1, k3_s2, k5_s1, k5_s2, k7_s1, k7_s2, to_16, to_32, to_48, to_64};
+
+}  // namespace
+
+void depthwise_channels(const DepthwiseJob& job, int32_t core) { kRoutines[core](job); }
+
+#else
+
+namespace {
+
+// One output value from the window at `x`.
+int8_t output_value(const DepthwiseJob& job, const int32_t* constants, const int8_t* weights,
+                    const int8_t* x) {
+  uint32_t sum = static_cast<uint32_t>(constants[0]);
+  for (int32_t i = 0; i < 16 * job.vectors; ++i) {
+    sum += static_cast<uint32_t>(x[i] * weights[i]);
+  }
+  const int32_t scaled = requantize(static_cast<int32_t>(sum), constants[1], constants[2]);
+  return static_cast<int8_t>(clamp(scaled + job.output_zero_point, job.output_min, job.output_max));
+}
+
+}  // namespace
+
+void depthwise_channels(const DepthwiseJob& job, int32_t core) {
+  const int32_t head = core >= kUpTo16Taps ? 16 : 12;
+  const int8_t* plane = job.plane;
+  int8_t* out = job.out;
+  for (const int8_t* stream = job.stream; stream != job.stream_end; stream += job.stream_bytes) {
+    const int32_t* constants = reinterpret_cast<const int32_t*>(stream);
+    const int8_t* weights = stream + head + job.lead;
+    for (int32_t i = 0; i < job.count; ++i) {
+      out[i * job.stride] = output_value(job, constants, weights, plane + i * job.step);
+    }
+    plane += job.plane_bytes;
+    ++out;
+  }
+}
+
+#endif
+
+}  // namespace arm_mve
+}  // namespace tflm_mcunet
