@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import tflm_mcunet as mcu
+from tflm_mcunet.errors import ToolError
 from tflm_mcunet.graph import Tensor
 from tflm_mcunet.tflite import read
 
@@ -20,7 +21,9 @@ MODELS = (
     "mcunet_vww_80",
     "mcunet-320kb-1mb_imagenet",
 )
-ENGINES = ("host", "qemu:cortex-m4", "qemu:cortex-m7", "qemu:cortex-m55", "qemu:rv32")
+ENGINES = ("host", "qemu:cortex-m4", "qemu:cortex-m7", "qemu:cortex-m55", "qemu:rv32", "qemu:lx106")
+#: The LX106's compiler brings no float arithmetic, which a model's float input and output need.
+ENGINES_WITH_FLOATS = tuple(engine for engine in ENGINES if engine != "qemu:lx106")
 INFERENCES = 3
 
 
@@ -39,7 +42,8 @@ def test_every_engine_gives_the_bytes_of_tflite_micro(name: str, shared_models: 
     graph = read(path)
     x = drawn(graph.tensors[graph.inputs[0]])
     truth = mcu.run(path, x, on="tflm").outputs
-    for on in ENGINES:
+    is_int8 = graph.tensors[graph.inputs[0]].dtype == "int8"
+    for on in ENGINES if is_int8 else ENGINES_WITH_FLOATS:
         outputs = mcu.run(path, x, on=on).outputs
         assert [o.tobytes() for o in outputs] == [o.tobytes() for o in truth], on
 
@@ -60,3 +64,11 @@ def test_streamed_programs_give_the_same_bytes_in_the_arena_that_was_planned(
         assert result.sram.arena == conversion.schedule.arena_bytes
     layered = mcu.convert(path, schedule="layer")
     assert conversion.schedule.arena_bytes <= layered.schedule.arena_bytes
+
+
+def test_float_inputs_are_refused_where_the_compiler_has_no_floats(shared_models: Path) -> None:
+    path = shared_models / "mcunet_vww_80.tflite"
+    x = drawn(read(path).tensors[read(path).inputs[0]])
+    with pytest.raises(ToolError) as refused:
+        mcu.run(path, x, on="qemu:lx106")
+    assert "io='int8'" in refused.value.hint

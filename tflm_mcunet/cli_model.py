@@ -17,7 +17,7 @@ from tflm_mcunet.report.text import number, table
 from tflm_mcunet.targets import Target
 
 #: Where `run` can run a model.
-ENGINES = ("host", "tflm", "qemu:cortex-m4", "qemu:cortex-m7", "qemu:cortex-m55", "qemu:rv32")
+ENGINES = ("host", "tflm", "qemu:cortex-m4", "qemu:cortex-m7", "qemu:cortex-m55", "qemu:rv32", "qemu:lx106")
 
 
 def progress(text: str) -> None:

@@ -3,10 +3,13 @@
 from pathlib import Path
 from types import SimpleNamespace
 
-EMULATED = ("qemu:cortex-m4", "qemu:cortex-m7", "qemu:cortex-m55", "qemu:rv32")
+EMULATED = ("qemu:cortex-m4", "qemu:cortex-m7", "qemu:cortex-m55", "qemu:rv32", "qemu:lx106")
 BOARDS = ("host", *EMULATED)
+#: The LX106 has no memory protection, and its compiler brings neither a C library nor float arithmetic.
+PROTECTED = tuple(board for board in EMULATED if board != "qemu:lx106")
+WITH_LIBRARY = ("host", *PROTECTED)
 
-# A loop of N turns, N being the first word of the arena. ARM: 2 + 2 N + 2 instructions, RV32: 4 + 2 N + 2.
+# A loop of N turns, N being the first word of the arena. ARM, Xtensa: 2 + 2 N + 2 instructions, RV32: 4 + 2 N + 2.
 COUNTED_LOOP = """
 #if defined(__arm__)
 asm(".syntax unified\\n.thumb\\n.section .text.model_invoke,\\"ax\\"\\n.globl model_invoke\\n"
@@ -14,6 +17,12 @@ asm(".syntax unified\\n.thumb\\n.section .text.model_invoke,\\"ax\\"\\n.globl mo
     "  ldr r2, =arena\\n  ldr r1, [r2]\\n"
     "1: subs r1, r1, #1\\n  bne 1b\\n"
     "  movs r0, #0\\n  bx lr\\n  .ltorg\\n.text\\n");
+#elif defined(__XTENSA__)
+asm(".section .text.model_invoke,\\"ax\\"\\n.literal_position\\n.align 4\\n.globl model_invoke\\n"
+    ".type model_invoke, @function\\nmodel_invoke:\\n"
+    "  movi a3, arena\\n  l32i a2, a3, 0\\n"
+    "1: addi a2, a2, -1\\n  bnez a2, 1b\\n"
+    "  movi a2, 0\\n  ret\\n.text\\n");
 #else
 asm(".section .text.model_invoke,\\"ax\\"\\n.globl model_invoke\\n.type model_invoke, @function\\n"
     "model_invoke:\\n"
@@ -36,6 +45,10 @@ USES_1000_BYTES_OF_STACK = """
 asm(".syntax unified\\n.thumb\\n.section .text.model_invoke,\\"ax\\"\\n.globl model_invoke\\n"
     ".type model_invoke, %function\\n.thumb_func\\nmodel_invoke:\\n"
     "  sub sp, sp, #1000\\n  movs r0, #0\\n  str r0, [sp]\\n  add sp, sp, #1000\\n  bx lr\\n.text\\n");
+#elif defined(__XTENSA__)
+asm(".section .text.model_invoke,\\"ax\\"\\n.literal_position\\n.align 4\\n.globl model_invoke\\n"
+    ".type model_invoke, @function\\nmodel_invoke:\\n"
+    "  movi a3, -1000\\n  add a1, a1, a3\\n  movi a2, 0\\n  s32i a2, a1, 0\\n  sub a1, a1, a3\\n  ret\\n.text\\n");
 #else
 asm(".section .text.model_invoke,\\"ax\\"\\n.globl model_invoke\\n.type model_invoke, @function\\n"
     "model_invoke:\\n"

@@ -7,7 +7,9 @@ from deploy_programs import (
     BOARDS,
     COUNTED_LOOP,
     EMULATED,
+    PROTECTED,
     USES_1000_BYTES_OF_STACK,
+    WITH_LIBRARY,
     counted_instructions,
     write_program,
 )
@@ -54,7 +56,7 @@ def test_the_stack_mark_is_what_the_program_wrote(tmp_path, on):
     assert run.sram.total == run.sram.arena + run.sram.static + 1000
 
 
-@pytest.mark.parametrize("on", BOARDS)
+@pytest.mark.parametrize("on", WITH_LIBRARY)
 def test_several_inputs_and_outputs_and_float_tensors(tmp_path, on):
     invoke = """
 int model_invoke(void) {
@@ -80,7 +82,7 @@ int model_invoke(void) {
     assert run.outputs == expected
 
 
-@pytest.mark.parametrize("on", BOARDS)
+@pytest.mark.parametrize("on", WITH_LIBRARY)
 def test_the_c_runtime_is_set_up(tmp_path, on):
     before = """
 #include <math.h>
@@ -170,7 +172,7 @@ def test_a_fault_names_address_and_function(tmp_path, on):
     assert "0x1f000000" in message
 
 
-@pytest.mark.parametrize("on", EMULATED)
+@pytest.mark.parametrize("on", PROTECTED)
 @pytest.mark.parametrize("pointer", ("nullptr", "const_cast<uint8_t*>(&constant)", "arena + 0x800000"))
 def test_writing_where_nothing_may_be_written_is_a_fault(tmp_path, on, pointer):
     before = "extern const uint8_t constant;\nconst uint8_t constant = 5;\n"
@@ -183,8 +185,14 @@ def test_writing_where_nothing_may_be_written_is_a_fault(tmp_path, on, pointer):
 @pytest.mark.parametrize("on", EMULATED)
 def test_an_abort_is_a_fault(tmp_path, on):
     invoke = "int model_invoke(void) { abort(); }\n"
-    with pytest.raises(ToolError, match=r"\(abort\+0x0\).*(undefined instruction|breakpoint)"):
-        run_program(write_program(tmp_path, invoke, before="#include <stdlib.h>\n"), [[ZEROS]], on=on)
+    with pytest.raises(
+        ToolError, match=r"\(abort\+0x0\).*(undefined instruction|breakpoint|illegal instruction)"
+    ):
+        run_program(
+            write_program(tmp_path, invoke, before='extern "C" [[noreturn]] void abort();\n'),
+            [[ZEROS]],
+            on=on,
+        )
 
 
 @pytest.mark.parametrize("on", EMULATED)

@@ -64,7 +64,7 @@ def test_the_harness_uses_no_library(tmp_path, on):
     objects = compile_units(compiler, units)
     nm = compiler.path.replace("g++", "nm")
     harness = [stored for unit, stored in zip(units, objects) if unit.object_name.startswith("port_")]
-    assert len(harness) == 3
+    assert len(harness) >= 3
     listing = subprocess.run([nm, "-u", *harness], capture_output=True, text=True, check=True).stdout
     needed = {line.split()[1] for line in listing.splitlines() if line.strip().startswith("U ")}
     ours = ("model_", "port_", "__harness_", "__program_", "__handler_", "__data_", "__bss_", "__init_array_")

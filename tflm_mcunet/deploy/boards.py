@@ -38,7 +38,8 @@ class Timer:
     """How the port reads the instruction counter; see `port_board.cpp` for why a coarse timer is exact.
 
     Attributes:
-        kind: "cmsdk" (CMSDK APB timer, counts down), "sse" (SSE-300 system counter) or "instret" (RISC-V).
+        kind: "cmsdk" (CMSDK APB timer, counts down), "sse" (SSE-300 system counter), "ccount" (Xtensa) or "instret"
+            (RISC-V).
         base: address of the register block.
         value: address of the register that is read.
         reads: P, reads that make a stamp, when a tick is P/Q instructions long.
@@ -61,11 +62,12 @@ class Board:
         description: str. One line for people.
         compiler: str. Name of the C++ compiler.
         cpu_flags: flags that choose the instruction set and the float ABI.
-        family: "host", "cortex_m" or "rv32".
+        family: "host", "cortex_m", "rv32" or "xtensa".
         emulator: name of the QEMU binary, "" for the host.
         machine: QEMU arguments that choose the machine.
         memory: memory map, None for the host.
         timer: instruction counter, None for the host.
+        has_c_library: bool. The compiler comes with one; else programs get what lies in `ports/qemu/freestanding`.
     """
 
     name: str
@@ -77,6 +79,7 @@ class Board:
     machine: tuple[str, ...] = ()
     memory: MemoryMap | None = None
     timer: Timer | None = None
+    has_c_library: bool = True
 
 
 # Tick of 40 ns = 40 instructions. Timer 0 of the CMSDK subsystem, VALUE at offset 4.
@@ -160,6 +163,25 @@ BOARDS: dict[str, Board] = {
             ),
             timer=Timer("instret"),
         ),
+        Board(
+            name="qemu:lx106",
+            description="Xtensa LX106, soft float (QEMU sim; as the ESP8266)",
+            compiler="xtensa-lx106-elf-g++",
+            cpu_flags=("-mlongcalls", "-mtext-section-literals"),
+            family="xtensa",
+            emulator="qemu-system-xtensa",
+            machine=("-M", "sim", "-cpu", "lx106", "-m", "64M", "-semihosting"),
+            memory=MemoryMap(
+                harness_code=Memory(0x50000000, 64 * KIBI),
+                harness_ram=Memory(0x60020000, 64 * KIBI),
+                stack=Memory(0x60000000, 128 * KIBI),  # nothing lies below
+                flash=Memory(0x51000000, 16 * MEBI),
+                sram=Memory(0x60040000, 4 * MEBI),
+            ),
+            # A tick of the cycle counter at 40 MHz is 25 ns.
+            timer=Timer("ccount", reads=25),
+            has_c_library=False,
+        ),
     )
 }
 
@@ -168,7 +190,7 @@ def find_board(name: str) -> Board:
     """The board of that name.
 
     Args:
-        name: str. "host", "qemu:cortex-m4", "qemu:cortex-m7", "qemu:cortex-m55" or "qemu:rv32".
+        name: str. "host", "qemu:cortex-m4", "qemu:cortex-m7", "qemu:cortex-m55", "qemu:rv32" or "qemu:lx106".
 
     Raises:
         UsageError: no such board.

@@ -25,6 +25,8 @@ from tflm_mcunet.errors import ConstraintError, ToolError, UsageError
 
 _LINK_FLAGS = ("-Wl,--gc-sections",)
 _LIBRARIES = ("-nostdlib", "-Wl,--start-group", "-lm", "-lc", "-lgcc", "-Wl,--end-group")
+_COMPILERS_LIBRARY = ("-nostdlib", "-lgcc")
+_NO_FLOATS = "this compiler brings no float arithmetic: convert with io='int8'"
 _ROOMY_BYTES = 256 * 1024 * 1024
 
 
@@ -81,12 +83,13 @@ def build_program(
         return BuiltProgram(_link(compiler, flags, None, units, objects), facts, None)
     template = (ports() / f"{board.family}.ld").read_text(encoding="ascii")
     memory = memory_of(board, target)
+    libraries = _LIBRARIES if board.has_c_library else _COMPILERS_LIBRARY
     try:
-        executable = _link(compiler, flags, _fill(template, memory), units, objects)
+        executable = _link(compiler, flags, _fill(template, memory), units, objects, libraries)
     except ToolError:
         # Too big, or another trouble? Linked into memories that hold everything it can be measured.
         script = _fill(template, _roomy(memory))
-        measured = _link(compiler, (*flags, "-Wl,--no-check-sections"), script, units, objects)
+        measured = _link(compiler, (*flags, "-Wl,--no-check-sections"), script, units, objects, libraries)
         check_fits(measure_sizes(measured.read_bytes(), facts.arena_bytes), board, target)
         raise
     sizes = measure_sizes(executable.read_bytes(), facts.arena_bytes)
@@ -140,9 +143,10 @@ def _link(
     script: str | None,
     units: Sequence[Unit],
     objects: Sequence[Path],
+    libraries: tuple[str, ...] = _LIBRARIES,
 ) -> Path:
     parts = [(unit.object_name, unit.key) for unit in units]
-    key = cache.content_key("program", compiler.identity, flags, script, parts)
+    key = cache.content_key("program", compiler.identity, flags, libraries, script, parts)
 
     def work(output: Path) -> None:
         folder = output.parent
@@ -152,8 +156,9 @@ def _link(
         arguments = [*compiler.flags, *flags, *(unit.object_name for unit in units)]
         if script is not None:
             (folder / "board.ld").write_text(script, encoding="ascii")
-            arguments += ["-T", "board.ld", *_LIBRARIES]
-        run_tool([compiler.path, *arguments, "-o", output.name], folder, "cannot link the program")
+            arguments += ["-T", "board.ld", *libraries]
+        hint = "" if libraries == _LIBRARIES else _NO_FLOATS
+        run_tool([compiler.path, *arguments, "-o", output.name], folder, "cannot link the program", hint)
 
     return cached_build(key, ".elf", work)
 

@@ -48,7 +48,11 @@ _HARNESS_SOURCES = {
     "host": ("harness.cpp", "port_host.cpp"),
     "cortex_m": ("start_cortex_m.S", "harness.cpp", "port_board.cpp"),
     "rv32": ("start_rv32.S", "harness.cpp", "port_board.cpp"),
+    "xtensa": ("start_xtensa.S", "harness.cpp", "port_board.cpp", "port_simcall.cpp"),
 }
+#: What programs use of the C library, for compilers that come without one; its header lies beside it.
+_FREESTANDING = PurePosixPath("freestanding/string.cpp")
+_ARITHMETIC = PurePosixPath("freestanding/arithmetic.cpp")
 _PARALLEL_COMPILES = 2
 _TOOL_SECONDS = 600
 
@@ -84,17 +88,24 @@ def program_units(directory: Path, board: Board, compiler: Compiler, sanitize: b
         flags += _BOARD_FLAGS
     tree = SourceTree(directory)
     units = []
-    for number, source in enumerate(program_sources(directory)):
-        fingerprint = tree.fingerprint(source)
-        units.append(
-            _unit(compiler, directory, source, (*flags, "-I", "."), (), fingerprint, f"program_{number}.o")
-        )
     port_tree = SourceTree(ports())
-    if board.family != "host":
-        glue = PurePosixPath("libc_glue.cpp")
+    headers = (
+        () if board.has_c_library else ("-ffreestanding", "-isystem", str(ports() / _FREESTANDING.parent))
+    )
+    library = [] if board.has_c_library else port_tree.fingerprint(_FREESTANDING)
+    for number, source in enumerate(program_sources(directory)):
+        fingerprint = [*tree.fingerprint(source), *library]
         units.append(
-            _unit(compiler, ports(), glue, flags, (), port_tree.fingerprint(glue), "program_libc_glue.o")
+            _unit(
+                compiler, directory, source, (*flags, "-I", "."), headers, fingerprint, f"program_{number}.o"
+            )
         )
+    if board.family != "host":
+        missing = () if board.has_c_library else (_FREESTANDING, _ARITHMETIC)
+        for source in (PurePosixPath("libc_glue.cpp"), *missing):
+            fingerprint = port_tree.fingerprint(source)
+            name = f"program_{source.stem}.o"
+            units.append(_unit(compiler, ports(), source, flags, headers, fingerprint, name))
         flags += (*_HARNESS_FLAGS, *_timer_defines(board))
     for name in _HARNESS_SOURCES[board.family]:
         source = PurePosixPath(name)
@@ -128,8 +139,8 @@ def cached_build(key: str, suffix: str, work: Callable[[Path], None]) -> Path:
         return cache.store(key, suffix, output.read_bytes())
 
 
-def run_tool(command: list[str], folder: Path, what: str) -> None:
-    """Runs a compiler or linker; `what` begins the ToolError's message when it fails."""
+def run_tool(command: list[str], folder: Path, what: str, hint: str = "") -> None:
+    """Runs a compiler or linker; `what` begins the ToolError's message when it fails, `hint` goes with it."""
     try:
         done = subprocess.run(
             command,
@@ -146,7 +157,7 @@ def run_tool(command: list[str], folder: Path, what: str) -> None:
     if done.returncode != 0:
         said = [line.strip() for line in done.stderr.splitlines() if not line.startswith("collect2:")]
         telling = [line for line in said if "error:" in line or "undefined" in line] or said
-        raise ToolError(f"{what}: " + ("; ".join(telling[:3]) or f"exit code {done.returncode}"))
+        raise ToolError(f"{what}: " + ("; ".join(telling[:3]) or f"exit code {done.returncode}"), hint)
 
 
 def _compile(compiler: Compiler, unit: Unit) -> Path:
@@ -174,7 +185,9 @@ def _timer_defines(board: Board) -> tuple[str, ...]:
     timer = board.timer
     assert timer is not None
     defines = [f"-DPORT_TIMER_SUMS_PER_INSTRUCTION={timer.sums_per_instruction}"]
-    if timer.kind != "instret":
+    if timer.kind == "ccount":
+        defines += ["-DPORT_TIMER_CCOUNT", f"-DPORT_TIMER_READS={timer.reads}"]
+    elif timer.kind != "instret":
         defines += [
             f"-DPORT_TIMER_{timer.kind.upper()}",
             f"-DPORT_TIMER_BASE={timer.base:#x}",

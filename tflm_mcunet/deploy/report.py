@@ -52,6 +52,22 @@ _MCAUSE = {
     11: "environment call",
 }
 
+# Codes of Xtensa's EXCCAUSE register (instruction set architecture, exception causes).
+_EXCCAUSE = {
+    0: "illegal instruction",
+    2: "instruction fetch error",
+    3: "load or store error",
+    6: "division by zero",
+    9: "misaligned load or store",
+    12: "instruction fetch of data that cannot be read",
+    13: "load or store of data that is not there",
+    14: "instruction fetch of an address that is not there",
+    15: "load or store of an address that is not there",
+    20: "instruction fetch prohibited",
+    28: "load prohibited",
+    29: "store prohibited",
+}
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -114,7 +130,9 @@ def _sentence(tag: int, a: int, b: int, c: int) -> str:
 
 
 def describe_cause(family: str, cause: int) -> str:
-    """The fault's status register in words: CFSR on "cortex_m", mcause on "rv32"."""
+    """The fault's status register in words: CFSR on "cortex_m", mcause on "rv32", EXCCAUSE on "xtensa"."""
+    if family == "xtensa":
+        return _EXCCAUSE.get(cause, f"EXCCAUSE {cause}")
     if family == "rv32":
         return _MCAUSE.get(cause, f"mcause {cause:#x}")
     words = [text for bit, text in _CFSR.items() if cause >> bit & 1]

@@ -78,7 +78,7 @@ def run_program(
     Args:
         directory: Path. A generated program: model.h and .cpp files.
         inputs: for each inference one array for each input tensor, already in the tensor's type and size.
-        on: str. "host", "qemu:cortex-m4", "qemu:cortex-m7", "qemu:cortex-m55" or "qemu:rv32".
+        on: str. "host", "qemu:cortex-m4", "qemu:cortex-m7", "qemu:cortex-m55", "qemu:rv32" or "qemu:lx106".
         target: device whose flash and SRAM the program must fit, stack included; None: the board's memory.
         sanitize: bool. On the host only: with the address and undefined-behaviour sanitizers.
         timeout_s: float. Seconds without a finished inference after which the run is given up.

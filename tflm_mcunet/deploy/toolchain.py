@@ -18,9 +18,11 @@ APT_PACKAGES: dict[str, str] = {
     "g++": "g++",
     "arm-none-eabi-g++": _ARM_PACKAGES,
     "riscv64-unknown-elf-g++": _RISCV_PACKAGES,
+    "xtensa-lx106-elf-g++": "gcc-xtensa-lx106",
     "arm-none-eabi-objdump": "binutils-arm-none-eabi",
     "qemu-system-arm": "qemu-system-arm",
     "qemu-system-riscv32": "qemu-system-misc",
+    "qemu-system-xtensa": "qemu-system-misc",
 }
 
 # picolibc comes as a specs file, which brings its headers and its libraries.
@@ -30,6 +32,7 @@ _SPECS: dict[str, tuple[str, ...]] = {"riscv64-unknown-elf-g++": ("--specs=picol
 _LIBRARY_FILES: dict[str, tuple[str, ...]] = {
     "arm-none-eabi-g++": ("libc.a", "libm.a", "libgcc.a"),
     "riscv64-unknown-elf-g++": ("picolibc.specs", "libgcc.a"),
+    "xtensa-lx106-elf-g++": ("libgcc.a",),
 }
 
 

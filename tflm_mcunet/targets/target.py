@@ -30,7 +30,7 @@ CORES = (
     "xtensa-lx7",
 )
 
-_ENGINE = re.compile(r"qemu:(cortex-m4|cortex-m7|cortex-m55|rv32)")
+_ENGINE = re.compile(r"qemu:(cortex-m4|cortex-m7|cortex-m55|rv32|lx106)")
 
 
 class Bank(NamedTuple):
@@ -108,7 +108,7 @@ class Target:
         if self.emulator is not None and not _ENGINE.fullmatch(self.emulator):
             raise UsageError(
                 f"Target {self.name!r}: unknown emulator {self.emulator!r}.",
-                "Use qemu:cortex-m4, qemu:cortex-m7, qemu:cortex-m55 or qemu:rv32, or leave it out.",
+                "Use qemu:cortex-m4, qemu:cortex-m7, qemu:cortex-m55, qemu:rv32 or qemu:lx106, or leave it out.",
             )
         _check_banks(self)
 

@@ -17,5 +17,14 @@ void __aeabi_unwind_cpp_pr2() {}
 #endif
 
 // Ends in the fault handler of the port, which reports the address of the caller's trap.
+#if defined(__XTENSA__)
+// The compiler's trap is a call of abort() itself.
+[[noreturn]] void abort() {
+  for (;;) {
+    asm volatile("ill");
+  }
+}
+#else
 [[noreturn]] void abort() { __builtin_trap(); }
+#endif
 }

@@ -144,6 +144,17 @@ void RestartTimer() {
   Register(kTimerBase + 0x0) = 1;
 }
 bool TimerOverflowed() { return Register(kTimerBase + 0xC) != 0; }
+#elif defined(PORT_TIMER_CCOUNT)
+// Xtensa's cycle counter. The start-up code sums its reads in 32 bits.
+void RestartTimer() {
+  const uint32_t zero = 0;
+  asm volatile("wsr %0, ccount\n\trsync" : : "r"(zero));
+}
+bool TimerOverflowed() {
+  uint32_t ticks;
+  asm volatile("rsr %0, ccount" : "=r"(ticks));
+  return ticks >= 0xFFFFFFFFu / PORT_TIMER_READS - 1;
+}
 #else
 void RestartTimer() {}
 bool TimerOverflowed() { return false; }
