@@ -7,8 +7,12 @@ from dataclasses import replace
 import numpy as np
 
 from tflm_mcunet.codegen.arm_dsp.dense import conv_2d
+from tflm_mcunet.codegen.arm_dsp.requantize import SATURATE
 from tflm_mcunet.codegen.arm_dsp.shared import layer_constants
 from tflm_mcunet.codegen.call import Call, Constant, Params, View
+
+#: Shifts that the core for 3x3 windows knows at stride 1.
+_SHIFTS_3X3 = range(9, 17)
 
 #: Bytes of widened planes that a depthwise convolution of a whole map may take.
 _MOST_PLANE_BYTES = 4096
@@ -33,6 +37,8 @@ def depthwise_conv_2d(call: Call, is_layer: bool) -> Call | None:
     if shape != (1, 1, 1, kernel, stride) or kernel not in (3, 5, 7) or stride not in (1, 2):
         return None
     weights = fields["weights"].values.reshape(kernel, kernel, channels).transpose(2, 0, 1)
+    if kernel == 3:
+        return _depthwise_3x3(call, weights, is_layer)
     found = layer_constants(fields, weights.reshape(channels, -1), 7)
     if found is None:
         return None
@@ -59,6 +65,41 @@ def depthwise_conv_2d(call: Call, is_layer: bool) -> Call | None:
         outputs=(View(target.tensor, target.height // rows, target.row_bytes * rows),),
         window=replace(window, kernel_h=kernel + (rows - 1) * stride, stride_h=stride * rows),
         scratch_bytes=_plane_bytes(call, rows) + 128 * kernel + 12 * rows,
+    )
+
+
+def _depthwise_3x3(call: Call, weights: np.ndarray, is_layer: bool) -> Call | None:
+    """The kernel for 3x3 windows: of a layer, one call computes the whole map."""
+    fields, window = call.params.fields, call.window
+    channels, stride = fields["input_channels"], fields["stride_w"]
+    found = layer_constants(fields, weights.reshape(channels, -1), 8)
+    if found is None:
+        return None
+    rows = call.outputs[0].height if is_layer else 1
+    packed = np.ascontiguousarray(weights[:, :, [0, 1, 1, 2]]).reshape(channels, -1).view("<i4")
+    columns = (found.bias, found.multiplier, found.constant, found.shift)
+    shared = ("input_width", "pad_left", "input_zero_point", "output_min", "output_max")
+    given = {
+        "stream": Constant(np.concatenate((np.stack(columns, axis=1), packed), axis=1)),
+        "channels": channels,
+        "stride": stride,
+        "output_rows": rows,
+        "finish": found.finish,
+        **{k: fields[k] for k in shared},
+    }
+    source, target = call.inputs[0], call.outputs[0]
+    units = (call.width + 1) // 2 + 1 if stride == 1 else call.width + 1
+    is_saturated = found.finish == SATURATE
+    is_known = is_saturated and (stride == 2 or bool(np.isin(found.shift, _SHIFTS_3X3).all()))
+    return replace(
+        call,
+        kernel="depthwise_3x3_dsp_row",
+        source="kernels/arm_dsp/depthwise_3x3",
+        params=Params("DepthwiseDsp3x3", given),
+        inputs=(source,),
+        outputs=(View(target.tensor, target.height // rows, target.row_bytes * rows),),
+        window=replace(window, kernel_h=3 + (rows - 1) * stride, stride_h=stride * rows),
+        scratch_bytes=320 + 48 * units + (0 if is_known else 16 * call.width),
     )
 
 

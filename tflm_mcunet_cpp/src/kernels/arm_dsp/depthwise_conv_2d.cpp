@@ -65,7 +65,7 @@ void depthwise_conv_2d_dsp_row(const void* params, const void* const* rows, void
   const int32_t words = row_words(conv, count);
   const int32_t window = conv.kernel + (conv.output_rows - 1) * conv.stride;
   const int32_t first = columns.begin * conv.stride - conv.pad_left;
-  const int32_t stream_words = kStreamHead + conv.kernel * (conv.kernel == 3 ? 1 : 2);
+  const int32_t stream_words = kStreamHead + 2 * conv.kernel;
   const int32_t weights_words = conv.kernel * weights_pitch(conv);
   const int32_t pitch = window * words;
   const uint32_t half = static_cast<uint32_t>(conv.input_zero_point * 256) & 0xFFFFu;

@@ -1,4 +1,4 @@
-// DEPTHWISE_CONV_2D with a multiplier of 1, square kernels of 3, 5 and 7, strides 1 and 2, for cores with
+// DEPTHWISE_CONV_2D with a multiplier of 1, square kernels of 5 and 7, strides 1 and 2, for cores with
 // the DSP extension: Cortex-M4, M7, M33.
 #ifndef TFLM_MCUNET_KERNELS_ARM_DSP_DEPTHWISE_CONV_2D_H_
 #define TFLM_MCUNET_KERNELS_ARM_DSP_DEPTHWISE_CONV_2D_H_
@@ -12,11 +12,11 @@ namespace tflm_mcunet {
 
 struct DepthwiseDsp2D {
   // For each channel: int32 bias times 128, multiplier, constant and shift; the weights of each kernel
-  // row as bytes w0 w2 w1 w3 (w4 w6 w5 w7), zeros behind the last.
+  // row as bytes w0 w2 w1 w3 w4 w6 w5 w7, zeros behind the last.
   const int32_t* stream;
   int32_t input_width;
   int32_t channels;
-  int32_t kernel;       // 3, 5 or 7: rows and columns
+  int32_t kernel;       // 5 or 7: rows and columns
   int32_t stride;       // 1 or 2, of rows and columns
   int32_t output_rows;  // rows of one call: rows of the window are kernel + (output_rows - 1) * stride
   int32_t pad_left;

@@ -25,17 +25,11 @@ namespace {
   ", r11, r6\n"           \
   "smlad r7, " c ", r12, r7\n"
 #define NEXT(x) "ldr.w " x ", [r0], #4\n"
-#define ROW_3_1 "ldm r0!, {r8-r10}\n" PAIRS("r8", "r9", "r10") NEXT("r8") PAIRS("r9", "r10", "r8")
-#define ROW_5_1 ROW_3_1 NEXT("r9") PAIRS("r10", "r8", "r9")
+#define ROW_OF_4_1 "ldm r0!, {r8-r10}\n" PAIRS("r8", "r9", "r10") NEXT("r8") PAIRS("r9", "r10", "r8")
+#define ROW_5_1 ROW_OF_4_1 NEXT("r9") PAIRS("r10", "r8", "r9")
 #define ROW_7_1 ROW_5_1 NEXT("r10") PAIRS("r8", "r9", "r10")
 
 #define TAP(sum, x, weights) "smlad " sum ", " x ", " weights ", " sum "\n"
-#define ROW_3_2                                                                                         \
-  "ldm r1!, {r8, r9}\n"                                                                                 \
-  "ldm r0!, {r10, r11, r12}\n" TAP("r2", "r10", "r8") TAP("r2", "r11", "r9") TAP("r3", "r11", "r8")     \
-      TAP("r3", "r12", "r9") TAP("r4", "r12", "r8") "ldm r0!, {r10, r11, r12}\n" TAP("r4", "r10", "r9") \
-          TAP("r5", "r10", "r8") TAP("r5", "r11", "r9") TAP("r6", "r11", "r8") TAP("r6", "r12", "r9")   \
-              TAP("r7", "r12", "r8") NEXT("r10") TAP("r7", "r10", "r9")
 #define ROW_5_2                                                                                             \
   "ldm r1!, {r8-r10}\n"                                                                                     \
   "ldm r0!, {r11, r12}\n" TAP("r2", "r11", "r8") TAP("r2", "r12", "r9")                                     \
@@ -95,19 +89,9 @@ namespace {
 #define NEXT_ROW           \
   "ldr.w r12, [sp, #44]\n" \
   "add.w r0, r0, r12\n"
-// A kernel of three rows, none of padding, needs no loop.
-#define IF_THREE \
-  "cmp lr, #3\n" \
-  "beq.w 8f\n"
-#define THREE(ROW) \
-  "b.w 9f\n"       \
-  "8:\n" ROW NEXT_ROW ROW NEXT_ROW ROW "9:\n"
-#define BODY_3(ROW, FINISH, advance) BODY(ROW, FINISH, advance, IF_THREE, THREE(ROW))
-#define BODY_N(ROW, FINISH, advance) BODY(ROW, FINISH, advance, "", "")
-
 // Label 6: a channel, 5: an output row, 1: six outputs, 2: a kernel row. `advance`: bytes of x that six
 // outputs take. The stack: 0 x, 4 weights, 8 rows, 12 outputs left, 16 out, then DepthwiseJob from `stride`.
-#define BODY(ROW, FINISH, advance, CHECK, WHOLE) \
+#define BODY(ROW, FINISH, advance) \
   asm volatile( \
       "push {r4-r11, lr}\n" \
       "sub sp, sp, #124\n" \
@@ -153,9 +137,9 @@ namespace {
       "7:\n" \
       "add r2, sp, #48\n" \
       "ldm r2, {r2-r7}\n" \
-      CHECK "2:\n" ROW NEXT_ROW \
+      "2:\n" ROW NEXT_ROW \
       "subs.w lr, lr, #1\n" \
-      "bne.w 2b\n" WHOLE \
+      "bne.w 2b\n" \
       "ldrd r8, r9, [sp, #24]\n" \
       "ldr.w r10, [sp, #40]\n" FINISH \
       "ldrd lr, r11, [sp, #12]\n" \
@@ -200,29 +184,25 @@ namespace {
 
 using Core = void(const DepthwiseJob*);
 
-__attribute__((naked, noinline)) void plain_3_1(const DepthwiseJob*) { BODY_3(ROW_3_1, ALL(PLAIN), "12"); }
-__attribute__((naked, noinline)) void plain_5_1(const DepthwiseJob*) { BODY_N(ROW_5_1, ALL(PLAIN), "12"); }
-__attribute__((naked, noinline)) void plain_7_1(const DepthwiseJob*) { BODY_N(ROW_7_1, ALL(PLAIN), "12"); }
-__attribute__((naked, noinline)) void plain_3_2(const DepthwiseJob*) { BODY_3(ROW_3_2, ALL(PLAIN), "24"); }
-__attribute__((naked, noinline)) void plain_5_2(const DepthwiseJob*) { BODY_N(ROW_5_2, ALL(PLAIN), "24"); }
-__attribute__((naked, noinline)) void plain_7_2(const DepthwiseJob*) { BODY_N(ROW_7_2, ALL(PLAIN), "24"); }
-__attribute__((naked, noinline)) void general_3_1(const DepthwiseJob*) { BODY_3(ROW_3_1, ALL_GENERAL, "12"); }
-__attribute__((naked, noinline)) void general_5_1(const DepthwiseJob*) { BODY_N(ROW_5_1, ALL_GENERAL, "12"); }
-__attribute__((naked, noinline)) void general_7_1(const DepthwiseJob*) { BODY_N(ROW_7_1, ALL_GENERAL, "12"); }
-__attribute__((naked, noinline)) void general_3_2(const DepthwiseJob*) { BODY_3(ROW_3_2, ALL_GENERAL, "24"); }
-__attribute__((naked, noinline)) void general_5_2(const DepthwiseJob*) { BODY_N(ROW_5_2, ALL_GENERAL, "24"); }
-__attribute__((naked, noinline)) void general_7_2(const DepthwiseJob*) { BODY_N(ROW_7_2, ALL_GENERAL, "24"); }
+__attribute__((naked, noinline)) void plain_5_1(const DepthwiseJob*) { BODY(ROW_5_1, ALL(PLAIN), "12"); }
+__attribute__((naked, noinline)) void plain_7_1(const DepthwiseJob*) { BODY(ROW_7_1, ALL(PLAIN), "12"); }
+__attribute__((naked, noinline)) void plain_5_2(const DepthwiseJob*) { BODY(ROW_5_2, ALL(PLAIN), "24"); }
+__attribute__((naked, noinline)) void plain_7_2(const DepthwiseJob*) { BODY(ROW_7_2, ALL(PLAIN), "24"); }
+__attribute__((naked, noinline)) void general_5_1(const DepthwiseJob*) { BODY(ROW_5_1, ALL_GENERAL, "12"); }
+__attribute__((naked, noinline)) void general_7_1(const DepthwiseJob*) { BODY(ROW_7_1, ALL_GENERAL, "12"); }
+__attribute__((naked, noinline)) void general_5_2(const DepthwiseJob*) { BODY(ROW_5_2, ALL_GENERAL, "24"); }
+__attribute__((naked, noinline)) void general_7_2(const DepthwiseJob*) { BODY(ROW_7_2, ALL_GENERAL, "24"); }
 
 // By finish, stride and kernel.
-Core* const kCores[2][2][3] = {
-    {{general_3_1, general_5_1, general_7_1}, {general_3_2, general_5_2, general_7_2}},
-    {{plain_3_1, plain_5_1, plain_7_1}, {plain_3_2, plain_5_2, plain_7_2}},
+Core* const kCores[2][2][2] = {
+    {{general_5_1, general_7_1}, {general_5_2, general_7_2}},
+    {{plain_5_1, plain_7_1}, {plain_5_2, plain_7_2}},
 };
 
 }  // namespace
 
 void depthwise_channels(const DepthwiseJob& job, int32_t kernel, int32_t stride, bool is_plain) {
-  kCores[is_plain ? 1 : 0][stride - 1][(kernel - 3) / 2](&job);
+  kCores[is_plain ? 1 : 0][stride - 1][(kernel - 5) / 2](&job);
 }
 
 #else

@@ -46,7 +46,7 @@ struct DepthwiseJob {
   int8_t* out;  // rows follow each other
 };
 
-// For kernel 3, 5 or 7 and stride 1 or 2. `is_plain`: Finish kSaturate; else the sign is fixed and the value
+// For kernel 5 or 7 and stride 1 or 2. `is_plain`: Finish kSaturate; else the sign is fixed and the value
 // clamped.
 void depthwise_channels(const DepthwiseJob& job, int32_t kernel, int32_t stride, bool is_plain);
 

@@ -92,18 +92,13 @@ __attribute__((naked, noinline)) void widen_all(WidenJob*) {
   "lsr.w " result ", " one       \
   ", #16\n"                      \
   "orr.w " result ", " result ", " two ", lsl #16\n"
-#define ROW_OF_3       \
-  "ldr r3, [r0], #4\n" \
-  "sxtb16 r5, r3\n"    \
-  "sxtb16 r7, r3, ror #8\n"
 #define ROW_OF_7            \
   "ldm r0!, {r3, r4}\n"     \
   "sxtb16 r5, r3\n"         \
   "sxtb16 r7, r3, ror #8\n" \
   "sxtb16 r9, r4\n"         \
   "sxtb16 r11, r4, ror #8\n"
-#define ACROSS_3 "lsl.w r6, r5, #16\n" ACROSS("r8", "r5", "r7")
-#define ACROSS_5 ACROSS_3 ACROSS("r10", "r7", "r9")
+#define ACROSS_5 "lsl.w r6, r5, #16\n" ACROSS("r8", "r5", "r7") ACROSS("r10", "r7", "r9")
 #define ACROSS_7 ACROSS_5 ACROSS("r12", "r9", "r11")
 // (packed, weights, rows)
 #define WEIGHTS(ROW, ACROSS, list)        \
@@ -117,17 +112,11 @@ __attribute__((naked, noinline)) void widen_all(WidenJob*) {
 
 using Widen = void(const int32_t*, uint32_t*, int32_t);
 
-__attribute__((naked, noinline)) void weights_3_1(const int32_t*, uint32_t*, int32_t) {
-  WEIGHTS(ROW_OF_3, ACROSS_3, "r5-r8");
-}
 __attribute__((naked, noinline)) void weights_5_1(const int32_t*, uint32_t*, int32_t) {
   WEIGHTS(ROW_OF_7, ACROSS_5, "r5-r10");
 }
 __attribute__((naked, noinline)) void weights_7_1(const int32_t*, uint32_t*, int32_t) {
   WEIGHTS(ROW_OF_7, ACROSS_7, "r5-r12");
-}
-__attribute__((naked, noinline)) void weights_3_2(const int32_t*, uint32_t*, int32_t) {
-  WEIGHTS(ROW_OF_3, "", "r5, r7");
 }
 __attribute__((naked, noinline)) void weights_5_2(const int32_t*, uint32_t*, int32_t) {
   WEIGHTS(ROW_OF_7, "", "r5, r7, r9");
@@ -137,9 +126,9 @@ __attribute__((naked, noinline)) void weights_7_2(const int32_t*, uint32_t*, int
 }
 
 // By stride and kernel.
-Widen* const kWeights[2][3] = {
-    {weights_3_1, weights_5_1, weights_7_1},
-    {weights_3_2, weights_5_2, weights_7_2},
+Widen* const kWeights[2][2] = {
+    {weights_5_1, weights_7_1},
+    {weights_5_2, weights_7_2},
 };
 
 }  // namespace
@@ -147,7 +136,7 @@ Widen* const kWeights[2][3] = {
 void widen_rows(WidenJob* job) { widen_all(job); }
 
 void widen_weights(const int32_t* packed, uint32_t* weights, int32_t kernel, int32_t stride) {
-  kWeights[stride - 1][(kernel - 3) / 2](packed, weights, kernel);
+  kWeights[stride - 1][(kernel - 5) / 2](packed, weights, kernel);
 }
 
 #else
@@ -193,7 +182,7 @@ void widen_weights(const int32_t* packed, uint32_t* weights, int32_t kernel, int
       }
       before = pair;
     }
-    packed += kernel == 3 ? 1 : 2;
+    packed += 2;
   }
 }
 

@@ -17,6 +17,13 @@ inline uint32_t load_word(const void* source) {
 
 #if defined(__ARM_FEATURE_DSP) && defined(__thumb2__)
 
+// A function that is assembler alone. GCC must not conclude that it leaves its argument unread.
+#if defined(__clang__)
+#define TFLM_MCUNET_ASSEMBLER __attribute__((naked, noinline))
+#else
+#define TFLM_MCUNET_ASSEMBLER __attribute__((naked, noipa))
+#endif
+
 // sum + low(a) * low(b) + high(a) * high(b), the halves being int16.
 inline int32_t smlad(uint32_t a, uint32_t b, int32_t sum) {
   int32_t result;

@@ -1,0 +1,38 @@
+// DEPTHWISE_CONV_2D with kernels of 3x3, a multiplier of 1 and strides 1 and 2, for cores with the DSP
+// extension: Cortex-M4, M7, M33.
+#ifndef TFLM_MCUNET_KERNELS_ARM_DSP_DEPTHWISE_3X3_H_
+#define TFLM_MCUNET_KERNELS_ARM_DSP_DEPTHWISE_3X3_H_
+
+#include <stdint.h>
+
+#include "../row.h"
+#include "finish.h"
+
+namespace tflm_mcunet {
+
+struct DepthwiseDsp3x3 {
+  // For each channel: int32 bias times 256, multiplier, constant and shift; for each kernel row the bytes w0
+  // w1 w1 w2.
+  const int32_t* stream;
+  int32_t input_width;
+  int32_t channels;
+  int32_t stride;       // 1 or 2, of rows and columns
+  int32_t output_rows;  // rows of one call: rows of the window are 3 + (output_rows - 1) * stride
+  int32_t pad_left;
+  int32_t input_zero_point;
+  int32_t finish;  // arm_dsp::Finish
+  int32_t output_min;
+  int32_t output_max;
+};
+
+// RowKernel over DepthwiseDsp3x3; the rows of the window in, `output_rows` rows out, one after the other.
+// Reads up to three bytes behind a row. Pixel p of the output may lie where pixel p of the input does: the
+// output may be the window's first row where there is one output row, and where there are more, the input map
+// itself. Scratch, aligned to 4: 320 bytes, for each two columns that the outputs read 48 bytes, and 16 for
+// each output of a row where some channel is not kSaturate with a shift that the core knows.
+void depthwise_3x3_dsp_row(const void* params, const void* const* rows, void* out, const Columns& columns,
+                           void* scratch);
+
+}  // namespace tflm_mcunet
+
+#endif  // TFLM_MCUNET_KERNELS_ARM_DSP_DEPTHWISE_3X3_H_

@@ -1,0 +1,69 @@
+// The inner loops of the depthwise 3x3 kernels: one output row of a few channels.
+#ifndef TFLM_MCUNET_KERNELS_ARM_DSP_DEPTHWISE_3X3_CORE_H_
+#define TFLM_MCUNET_KERNELS_ARM_DSP_DEPTHWISE_3X3_CORE_H_
+
+#include <stdint.h>
+
+namespace tflm_mcunet {
+namespace arm_dsp {
+
+// Two neighbouring columns of the three rows of a window, of one channel, as int16: rows A and B in the
+// halves of `pair`, one word for each column, and both columns of row C in `single`. With its two columns to
+// a word, row C takes two multiplications for an output, and rows A and B together three.
+struct Unit3x3 {
+  uint32_t pair[2];
+  uint32_t single;
+};
+
+// One channel's weights for the rows A, B and C of Unit3x3: (A B) of each column; (C0 C1); (C1 C2), at
+// stride 2 the low half holds the shift instead.
+struct Weights3x3 {
+  uint32_t pair[3];
+  uint32_t single[2];
+};
+
+struct Ending3x3 {
+  int32_t shift;
+  int32_t bias;
+  uint32_t entry;  // where the assembler begins; `entry_of_3x3` tells
+  int32_t multiplier;
+  int32_t constant;
+};
+
+// The assembler knows the order of the fields, and copies them to its stack.
+struct Job3x3 {
+  int32_t stride;  // bytes from output column to output column
+  int32_t state[4];
+  uint32_t tail;  // where the assembler goes on behind the pairs; `tail_of_3x3` tells
+  int32_t end;
+  int32_t row_bytes;  // that the pairs of a row (at stride 2: the outputs) take
+  void* out;          // int8 outputs, or int32 sums that follow each other
+  int32_t out_step;   // bytes from channel to channel
+  const Weights3x3* weights;
+  const Ending3x3* endings;
+  int32_t channels;  // at least 1
+  const Unit3x3* x;  // the units of a channel follow those of the channel before
+  int32_t count;     // outputs
+};
+
+// Units that a row of `count` outputs reads.
+inline int32_t units_of_3x3(int32_t count, int32_t stride) {
+  return stride == 1 ? (count + 1) / 2 + 1 : count + 1;
+}
+
+// Shifts with which outputs can be finished in the loop at stride 1; at stride 2 every shift will do.
+constexpr int32_t kLeastShift3x3 = 9;
+constexpr int32_t kMostShift3x3 = 16;
+
+// Code addresses; 0 where there is no assembler, and where sums are computed.
+uint32_t entry_of_3x3(int32_t count, int32_t stride, int32_t shift);
+uint32_t tail_of_3x3(int32_t count);
+
+// Computes `job->channels` channels, saturated to int8, or their sums.
+using Core3x3 = void(const Job3x3* job);
+Core3x3* core_of_3x3(int32_t stride, bool is_sum);
+
+}  // namespace arm_dsp
+}  // namespace tflm_mcunet
+
+#endif  // TFLM_MCUNET_KERNELS_ARM_DSP_DEPTHWISE_3X3_CORE_H_
