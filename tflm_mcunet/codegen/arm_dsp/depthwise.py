@@ -10,6 +10,7 @@ from tflm_mcunet.codegen.arm_dsp.dense import conv_2d
 from tflm_mcunet.codegen.arm_dsp.requantize import SATURATE
 from tflm_mcunet.codegen.arm_dsp.shared import layer_constants
 from tflm_mcunet.codegen.call import Call, Constant, Params, View
+from tflm_mcunet.ops import Window
 
 #: Shifts that the core for 3x3 windows knows at stride 1.
 _SHIFTS_3X3 = range(9, 17)
@@ -69,29 +70,39 @@ def depthwise_conv_2d(call: Call, is_layer: bool) -> Call | None:
 
 
 def _depthwise_3x3(call: Call, weights: np.ndarray, is_layer: bool) -> Call | None:
-    """The kernel for 3x3 windows: of a layer, one call computes the whole map."""
+    """The kernel for 3x3 windows: of a layer, one call computes the whole map, on its side where that is longer."""
     fields, window = call.params.fields, call.window
-    channels, stride = fields["input_channels"], fields["stride_w"]
+    channels, stride, width = fields["input_channels"], fields["stride_w"], fields["input_width"]
     found = layer_constants(fields, weights.reshape(channels, -1), 8)
     if found is None:
         return None
-    rows = call.outputs[0].height if is_layer else 1
+    source, target = call.inputs[0], call.outputs[0]
+    is_on_its_side = is_layer and target.height > call.width
+    count, rows = call.width, target.height if is_layer else 1
+    if is_on_its_side:
+        weights, count, rows = weights.transpose(0, 2, 1), rows, count
     packed = np.ascontiguousarray(weights[:, :, [0, 1, 1, 2]]).reshape(channels, -1).view("<i4")
     columns = (found.bias, found.multiplier, found.constant, found.shift)
-    shared = ("input_width", "pad_left", "input_zero_point", "output_min", "output_max")
     given = {
         "stream": Constant(np.concatenate((np.stack(columns, axis=1), packed), axis=1)),
+        "input_width": source.height if is_on_its_side else width,
         "channels": channels,
         "stride": stride,
         "output_rows": rows,
+        "input_step": width * channels if is_on_its_side else channels,
+        "output_step": call.width * channels if is_on_its_side else channels,
+        "output_pitch": channels if is_on_its_side else call.width * channels,
+        "pad_left": window.pad_top if is_on_its_side else fields["pad_left"],
+        "across_width": width,
+        "across_pad": fields["pad_left"],
         "finish": found.finish,
-        **{k: fields[k] for k in shared},
+        **{k: fields[k] for k in ("input_zero_point", "output_min", "output_max")},
     }
-    source, target = call.inputs[0], call.outputs[0]
-    units = (call.width + 1) // 2 + 1 if stride == 1 else call.width + 1
+    units = (count + 1) // 2 + 1 if stride == 1 else count + 1
     is_saturated = found.finish == SATURATE
     is_known = is_saturated and (stride == 2 or bool(np.isin(found.shift, _SHIFTS_3X3).all()))
-    return replace(
+    scratch_bytes = 320 + 48 * units + (0 if is_known else 16 * count)
+    dsp = replace(
         call,
         kernel="depthwise_3x3_dsp_row",
         source="kernels/arm_dsp/depthwise_3x3",
@@ -99,7 +110,18 @@ def _depthwise_3x3(call: Call, weights: np.ndarray, is_layer: bool) -> Call | No
         inputs=(source,),
         outputs=(View(target.tensor, target.height // rows, target.row_bytes * rows),),
         window=replace(window, kernel_h=3 + (rows - 1) * stride, stride_h=stride * rows),
-        scratch_bytes=320 + 48 * units + (0 if is_known else 16 * call.width),
+        scratch_bytes=scratch_bytes,
+    )
+    if not is_on_its_side:
+        return dsp
+    return replace(
+        dsp,
+        kernel="depthwise_3x3_dsp_columns",
+        inputs=(View(source.tensor, 1, source.height * source.row_bytes),),
+        outputs=(View(target.tensor, 1, target.height * target.row_bytes),),
+        window=Window(),
+        width=count,
+        scratch_bytes=scratch_bytes + 8 * (3 + (rows - 1) * stride),
     )
 
 

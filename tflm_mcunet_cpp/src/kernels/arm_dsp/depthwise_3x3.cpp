@@ -1,6 +1,7 @@
 // Four channels at a time. At stride 1 each input row of a call is widened once, over the oldest of the three
-// rows that the units hold: which row of the kernel meets row A, B or C of a unit changes from output row to
-// output row, and so do the weights. A single output row, or stride 2, widens all rows of its window.
+// rows that the units hold; at stride 2 every other window finds its first row in row C. So the row of the
+// kernel that meets row A, B or C changes from output row to output row, and the weights with it. Where a
+// call computes one output row, it widens all rows of the window.
 #include "depthwise_3x3.h"
 
 #include "depthwise_3x3_core.h"
@@ -74,11 +75,11 @@ class Depthwise3x3 {
     const int32_t low = first < 0 ? -first : 0;
     const int32_t reach = conv.input_width - first;
     const int32_t end = reach < 2 * units_ ? reach : 2 * units_;
-    offset_ = (first + low - columns.input_begin) * conv.channels;
+    offset_ = (first + low - columns.input_begin) * conv.input_step;
     const int32_t held = end > low ? end - low : 0;
     Columns3x3 place;
     place.row = place.other = nullptr;
-    place.step = conv.channels;
+    place.step = conv.input_step;
     place.units = space_.units + low / 2;
     place.has_lead = low & 1;
     place.pairs = held > 0 ? (held + place.has_lead) / 2 : 0;
@@ -102,9 +103,9 @@ class Depthwise3x3 {
     int32_t* const sums = reinterpret_cast<int32_t*>(space_.units + 4 * units_);
     arm_dsp::Core3x3* const core = arm_dsp::core_of_3x3(conv_.stride, is_sum);
     Job3x3 job;
-    job.stride = conv_.channels;
+    job.stride = conv_.output_step;
     job.tail = is_sum ? static_cast<uint32_t>(count_ & 1) : arm_dsp::tail_of_3x3(count_);
-    job.row_bytes = (conv_.stride == 1 ? count_ & ~1 : count_) * (is_sum ? 4 : conv_.channels);
+    job.row_bytes = (conv_.stride == 1 ? count_ & ~1 : count_) * (is_sum ? 4 : conv_.output_step);
     job.out_step = is_sum ? 4 * count_ : 1;
     job.endings = space_.endings;
     job.channels = channels;
@@ -112,17 +113,25 @@ class Depthwise3x3 {
     job.count = count_;
     const int32_t offset = offset_ + channel;
     int32_t oldest = 0;
+    bool is_kept = false;  // whether row C of the units is the first of the next window, at stride 2
     if (is_rolling_) {
       replace(rows[0], offset, 0);
       replace(rows[1], offset, 1);
       oldest = 2;
     }
-    for (int32_t y = conv_.output_rows; y > 0; --y, rows += conv_.stride, out += count_ * conv_.channels) {
+    for (int32_t y = conv_.output_rows; y > 0; --y, rows += conv_.stride, out += conv_.output_pitch) {
       if (is_rolling_) {
         replace(rows[2], offset, oldest);
         oldest = oldest == 2 ? 0 : oldest + 1;
+      } else if (is_kept) {
+        widen_pair(rows[1], rows[2], offset);
+        oldest = 2;
+        is_kept = false;
       } else {
-        widen(rows, offset);
+        widen_pair(rows[0], rows[1], offset);
+        widen_single(rows[2], offset);
+        oldest = 0;
+        is_kept = true;
       }
       job.weights = space_.weights[oldest];
       job.out = is_sum ? static_cast<void*>(sums) : out;
@@ -149,12 +158,14 @@ class Depthwise3x3 {
       const Halves two = widened(stream[5], !is_rolling_);
       const Halves three = widened(stream[6], !is_rolling_);
       space_.weights[0][c] = arranged(one, two, three);
+      if (conv_.output_rows > 1) {
+        space_.weights[2][c] = arranged(two, three, one);
+      }
       if (is_rolling_) {
         space_.weights[1][c] = arranged(three, one, two);
-        space_.weights[2][c] = arranged(two, three, one);
       } else if (conv_.stride == 2) {
-        uint32_t& last = space_.weights[0][c].single[1];
-        last = (last & 0xFFFF0000u) | static_cast<uint32_t>(shift);
+        space_.weights[0][c].put(shift);
+        space_.weights[2][c].put(shift);
       }
     }
     return is_sum;
@@ -169,34 +180,40 @@ class Depthwise3x3 {
     Columns3x3& columns = places_[place];
     columns.row = row == nullptr ? static_cast<const void*>(&columns.padding)
                                  : static_cast<const void*>(static_cast<const int8_t*>(row) + offset);
-    columns.step = row == nullptr ? 0 : conv_.channels;
+    columns.step = row == nullptr ? 0 : conv_.input_step;
     (place == 2 ? arm_dsp::replace_single_3x3 : arm_dsp::replace_half_3x3)(&columns);
   }
 
-  void widen(const void* const* rows, int32_t offset) {
+  void widen_pair(const void* first, const void* second, int32_t offset) {
     Columns3x3& columns = places_[0];
-    const void* const one = rows[0] != nullptr ? rows[0] : rows[1];
-    const void* const two = rows[1] != nullptr ? rows[1] : rows[0];
-    if (one != nullptr) {
+    if (first != nullptr || second != nullptr) {
+      const void* const one = first != nullptr ? first : second;
+      const void* const two = second != nullptr ? second : first;
       columns.row = static_cast<const int8_t*>(one) + offset;
       columns.other = static_cast<const int8_t*>(two) + offset;
       arm_dsp::widen_pair_3x3(&columns);
     }
-    if (rows[2] != nullptr) {
-      columns.row = static_cast<const int8_t*>(rows[2]) + offset;
-      arm_dsp::widen_single_3x3(&columns);
+    if (first == nullptr) {
+      pad(0);
     }
-    for (int32_t k = 0; k < 3; ++k) {
-      if (rows[k] == nullptr) {
-        pad(k);
-      }
+    if (second == nullptr) {
+      pad(1);
     }
+  }
+
+  void widen_single(const void* row, int32_t offset) {
+    if (row == nullptr) {
+      pad(2);
+      return;
+    }
+    places_[0].row = static_cast<const int8_t*>(row) + offset;
+    arm_dsp::widen_single_3x3(&places_[0]);
   }
 
   // What the core does not: the sign fix, the clamps, and any shift.
   void finish(const int32_t* sums, const int32_t* stream, int8_t* out) const {
     const int32_t fix = conv_.finish == arm_dsp::kSaturate ? 0 : 128;
-    for (int32_t i = 0; i < count_; ++i, out += conv_.channels) {
+    for (int32_t i = 0; i < count_; ++i, out += conv_.output_step) {
       const int32_t constant = stream[2] - (sums[i] < 0 ? fix : 0);
       const int32_t value = arm_dsp::scale(sums[i], stream[1], constant) >> stream[3];
       *out = static_cast<int8_t>(value < conv_.output_min
@@ -214,15 +231,32 @@ class Depthwise3x3 {
   Columns3x3 places_[3];  // for each row of a unit
 };
 
-}  // namespace
-
-void depthwise_3x3_dsp_row(const void* params, const void* const* rows, void* out, const Columns& columns,
-                           void* scratch) {
-  const DepthwiseDsp3x3& conv = *static_cast<const DepthwiseDsp3x3*>(params);
+void compute(const DepthwiseDsp3x3& conv, const void* const* rows, void* out, const Columns& columns,
+             void* scratch) {
   Depthwise3x3 kernel(conv, columns, scratch);
   for (int32_t channel = 0; channel < conv.channels; channel += 4) {
     kernel.run(rows, static_cast<int8_t*>(out) + channel, channel);
   }
+}
+
+}  // namespace
+
+void depthwise_3x3_dsp_row(const void* params, const void* const* rows, void* out, const Columns& columns,
+                           void* scratch) {
+  compute(*static_cast<const DepthwiseDsp3x3*>(params), rows, out, columns, scratch);
+}
+
+void depthwise_3x3_dsp_columns(const void* params, const void* const* rows, void* out, const Columns& columns,
+                               void* scratch) {
+  const DepthwiseDsp3x3& conv = *static_cast<const DepthwiseDsp3x3*>(params);
+  const void** const across = static_cast<const void**>(scratch);
+  const int32_t window = 3 + (conv.output_rows - 1) * conv.stride;
+  for (int32_t i = 0; i < window; ++i) {
+    const int32_t x = i - conv.across_pad;
+    const bool exists = x >= 0 && x < conv.across_width;
+    across[i] = exists ? static_cast<const int8_t*>(rows[0]) + x * conv.channels : nullptr;
+  }
+  compute(conv, across, out, columns, static_cast<uint8_t*>(scratch) + 8 * window);
 }
 
 }  // namespace tflm_mcunet

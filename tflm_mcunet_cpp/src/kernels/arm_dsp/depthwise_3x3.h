@@ -18,7 +18,12 @@ struct DepthwiseDsp3x3 {
   int32_t channels;
   int32_t stride;       // 1 or 2, of rows and columns
   int32_t output_rows;  // rows of one call: rows of the window are 3 + (output_rows - 1) * stride
+  int32_t input_step;   // bytes from column to column
+  int32_t output_step;
+  int32_t output_pitch;  // bytes from row to row where there is more than one
   int32_t pad_left;
+  int32_t across_width;  // of depthwise_3x3_dsp_columns
+  int32_t across_pad;
   int32_t input_zero_point;
   int32_t finish;  // arm_dsp::Finish
   int32_t output_min;
@@ -32,6 +37,13 @@ struct DepthwiseDsp3x3 {
 // each output of a row where some channel is not kSaturate with a shift that the core knows.
 void depthwise_3x3_dsp_row(const void* params, const void* const* rows, void* out, const Columns& columns,
                            void* scratch);
+
+// The same where rows are shorter than columns: of a whole map, whose only row it takes, the columns as
+// rows. Every word of the parameters but `across_width` and `across_pad`, the map's own width and its padding
+// on the left, is of the map on its side. Scratch: 8 bytes more for each column of the map and of its
+// padding.
+void depthwise_3x3_dsp_columns(const void* params, const void* const* rows, void* out, const Columns& columns,
+                               void* scratch);
 
 }  // namespace tflm_mcunet
 

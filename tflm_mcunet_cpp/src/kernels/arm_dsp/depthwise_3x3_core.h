@@ -20,6 +20,8 @@ struct Unit3x3 {
 struct Weights3x3 {
   uint32_t pair[3];
   uint32_t single[2];
+
+  void put(int32_t shift) { single[1] = (single[1] & 0xFFFF0000u) | static_cast<uint32_t>(shift); }
 };
 
 struct Ending3x3 {
