@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -42,14 +43,8 @@ def _to_tflite(
 ) -> bytes:
     samples = None if calibration is None else calibration_samples(calibration, serving.inputs)
     tensorflow = load("tensorflow", "nas")
-    chatter = None
-    try:
-        with quiet() as chatter:
-            return _convert(tensorflow, serving, samples, with_random_weights)
-    except McuNetError:
-        raise
-    except Exception as error:  # the converter raises what it likes; its log is in `chatter`
-        raise _explained(error, chatter.tail() if chatter else "") from error
+    with _explaining():
+        return _convert(tensorflow, serving, samples, with_random_weights)
 
 
 def to_shape_model(model: Any) -> bytes:
@@ -68,14 +63,55 @@ def to_shape_model(model: Any) -> bytes:
     return _to_tflite(serving, random_calibration(serving.inputs), with_random_weights=True)
 
 
+def fake_quantised_to_tflite(serving: ServingModel) -> bytes:
+    """Convert a model with TensorFlow's fake quantisation in it, as quantisation-aware training leaves it.
+
+    Activations get the ranges of the fake quantisation; weights are rounded by the converter.
+
+    Args:
+        serving: ServingModel.
+
+    Raises:
+        UnsupportedOpError, ModelError: as `to_tflite`.
+    """
+    tensorflow = load("tensorflow", "qat")
+    with _explaining():
+        converter = tensorflow.lite.TFLiteConverter.from_concrete_functions([_frozen(tensorflow, serving)])
+        converter.optimizations = [tensorflow.lite.Optimize.DEFAULT]
+        converter.inference_input_type = converter.inference_output_type = tensorflow.int8
+        int8_model = bytes(converter.convert())
+    _refuse_float(int8_model)
+    return int8_model
+
+
+@contextmanager
+def _explaining() -> Iterator[None]:
+    """Hold the converter's chatter back, and turn what it raises into errors of ours."""
+    chatter = None
+    try:
+        with quiet() as chatter:
+            yield
+    except McuNetError:
+        raise
+    except Exception as error:  # the converter raises what it likes; its log is in `chatter`
+        raise _explained(error, chatter.tail() if chatter else "") from error
+
+
+def _frozen(tensorflow: Any, serving: ServingModel) -> Any:
+    """The model's function at batch 1, its variables made constants.
+
+    Frozen before the converter sees it: Keras 3's variables are not found by the converter's own way through a
+    SavedModel ("READ_VARIABLE failed to invoke"), and a fixed batch keeps dynamic shapes out of the graph.
+    """
+    freeze = load("tensorflow.python.framework.convert_to_constants", "nas").convert_variables_to_constants_v2
+    specs = [tensorflow.TensorSpec((1, *spec.shape), spec.dtype, name=spec.name) for spec in serving.inputs]
+    return freeze(tensorflow.function(serving.function).get_concrete_function(*specs))
+
+
 def _convert(
     tensorflow: Any, serving: ServingModel, samples: list[list[np.ndarray]] | None, with_random_weights: bool
 ) -> bytes:
-    freeze = load("tensorflow.python.framework.convert_to_constants", "nas").convert_variables_to_constants_v2
-    specs = [tensorflow.TensorSpec((1, *spec.shape), spec.dtype, name=spec.name) for spec in serving.inputs]
-    # Frozen before the converter sees it: Keras 3's variables are not found by the converter's own way through
-    # a SavedModel ("READ_VARIABLE failed to invoke"), and a fixed batch keeps dynamic shapes out of the graph.
-    concrete = freeze(tensorflow.function(serving.function).get_concrete_function(*specs))
+    concrete = _frozen(tensorflow, serving)
     if with_random_weights:
         concrete = _with_random_weights(tensorflow, concrete)
     float_model = bytes(tensorflow.lite.TFLiteConverter.from_concrete_functions([concrete]).convert())
