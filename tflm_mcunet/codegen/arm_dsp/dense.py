@@ -32,7 +32,8 @@ def conv_2d(call: Call, is_layer: bool) -> Call | None:
     stream = _dot_stream(weights, order, found) if found else None
     if found is None or stream is None:
         return None
-    words = len(order) // 2
+    words, row_values = len(order) // 2, weights.shape[1] // kernel_h
+    has_last = not is_pointwise and row_values % 4 == 1
     shared = (
         "output_min", "output_max", "input_width", "input_channels", "output_channels", "kernel_h", "kernel_w",
         "stride_w", "pad_left", "input_zero_point",
@@ -41,6 +42,8 @@ def conv_2d(call: Call, is_layer: bool) -> Call | None:
         "dot": Symbol(f"&arm_dsp::{_KERNELS[found.finish]}"),
         "stream": Constant(stream),
         "words": words,
+        "row_words": -(-row_values // 4) - has_last,
+        "has_last": int(has_last),
         "constant": found.constant,
         "shift": found.shift,
         **{k: fields[k] for k in shared},
@@ -79,10 +82,12 @@ def fully_connected(call: Call, _: bool) -> Call | None:
     columns = [units[0][:, 1::2], by_step, units[0][:, 0::2], units[1]]
     if found.shifts is not None:
         columns.append(_filled(found.shifts, 4 * fours).astype(np.uint8).reshape(fours, 4).view("<i4"))
+    stream = np.concatenate(columns, axis=1).astype(np.int32)
     given = {
-        "stream": Constant(np.concatenate(columns, axis=1).astype(np.int32)),
+        "units": Symbol(f"arm_dsp::{'units_saturate' if found.finish == SATURATE else 'units_sign_fix'}"),
+        "stream": Constant(stream),
+        "stream_words": stream.shape[1],
         "words": len(order) // 2,
-        "finish": found.finish,
         "constant": found.constant,
         "shift": found.shift,
         **{k: fields[k] for k in ("depth", "output_min", "output_max")},

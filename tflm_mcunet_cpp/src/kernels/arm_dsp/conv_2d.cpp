@@ -6,29 +6,68 @@ namespace tflm_mcunet {
 namespace {
 
 using arm_dsp::DotJob;
+using arm_dsp::WidenRows;
 
 // Pixels of the next job: threes, and a two or two of them for what remains.
 inline int32_t next_pixels(int32_t left) { return left == 1 ? 1 : (left == 2 || left == 4 ? 2 : 3); }
 
-// Computes the outputs of one to three pixels from their widened inputs; a single pixel is computed twice.
-void dot(const ConvDsp2D& conv, const void* x, int32_t pixels, int8_t* out, int8_t* spare) {
+// A job but for what changes from pixel to pixel.
+inline DotJob job_of(const ConvDsp2D& conv, const void* x) {
+  const int32_t passes = arm_dsp::passes_of(conv.words);
+  return {nullptr,
+          0,
+          nullptr,
+          conv.constant,
+          conv.shift,
+          x,
+          conv.output_min,
+          conv.output_max,
+          conv.stream,
+          passes,
+          1 + 4 * passes - conv.words};
+}
+
+// Computes one to three pixels; a single one is computed twice.
+void compute(const ConvDsp2D& conv, DotJob& job, const void* const* rows, WidenRows part, int32_t pixels,
+             int8_t* out, int8_t* spare, void* x) {
   const int32_t channels = conv.output_channels;
   const int32_t even = (channels + 1) & ~1;
-  int8_t* const target = even == channels ? out : spare;
-  const DotJob job = {target, pixels == 1 ? 0 : even, target + even,   conv.constant, conv.shift,
-                      x,      conv.output_min,        conv.output_max, conv.stream,   conv.words};
-  (pixels == 3 ? conv.dot->three : conv.dot->two)(&job);
-  if (target == spare) {
+  job.out = even == channels ? out : spare;
+  job.end = job.out + even;
+  job.stride = pixels == 1 ? 0 : even;
+  part.step = pixels == 1 ? 0 : part.step;
+  if (pixels == 3) {
+    arm_dsp::widen_3_pixels(rows, &part, conv.kernel_h, x);
+    conv.dot->three(&job);
+  } else {
+    arm_dsp::widen_2_pixels(rows, &part, conv.kernel_h, x);
+    conv.dot->two(&job);
+  }
+  if (even != channels) {
     for (int32_t p = 0; p < pixels; ++p) {
       memcpy(out + p * channels, spare + p * even, static_cast<uint32_t>(channels));
     }
   }
 }
 
-// Widens the words of one to three pixels.
-inline void* widen(const int8_t* source, int32_t step, int32_t words, int32_t pixels, void* x) {
-  return arm_dsp::widen_pixels(source, pixels == 1 ? 0 : step, words, pixels == 3 ? 3 : 2, x);
+// Three pixels at a time, none of whose inputs is padding, of an even number of channels; `part` moves on.
+__attribute__((noinline)) int8_t* compute_threes(const ConvDsp2D& conv, DotJob& job, const void* const* rows,
+                                                 WidenRows& part, int32_t count, int8_t* out, void* x) {
+  const int32_t channels = conv.output_channels;
+  job.stride = channels;
+  for (; count > 0; --count) {
+    arm_dsp::widen_3_pixels(rows, &part, conv.kernel_h, x);
+    job.out = out;
+    job.end = out + channels;
+    conv.dot->three(&job);
+    out += 3 * channels;
+    part.offset += 3 * part.step;
+  }
+  return out;
 }
+
+// Threes of `left` pixels so that no single pixel remains.
+inline int32_t threes_of(int32_t left) { return left % 3 == 1 ? left / 3 - 1 : left / 3; }
 
 // Copies the columns [first, first + count) of a row, those outside the map as zero points.
 void copy_segment(const ConvDsp2D& conv, const int8_t* row, int32_t input_begin, int32_t first, int32_t count,
@@ -49,33 +88,27 @@ void copy_segment(const ConvDsp2D& conv, const int8_t* row, int32_t input_begin,
   }
 }
 
-// The last value of each kernel row, two rows to a step.
-void widen_last(const ConvDsp2D& conv, const int8_t* const* sources, int32_t last, int32_t step,
-                int32_t pixels, uint32_t* x) {
-  for (int32_t ky = 0; ky < conv.kernel_h; ky += 2) {
-    const int8_t* first = sources[ky] + last;
-    const int8_t* second = ky + 1 < conv.kernel_h ? sources[ky + 1] + last : first;
-    for (int32_t p = 0; p < pixels; ++p, first += step, second += step) {
-      *x++ = (static_cast<uint32_t>(*first) & 0xFFFFu) | static_cast<uint32_t>(*second) << 16;
-    }
-  }
-}
-
 }  // namespace
 
 void pointwise_dsp_row(const void* params, const void* const* rows, void* out, const Columns& columns,
                        void* scratch) {
   const ConvDsp2D& conv = *static_cast<const ConvDsp2D*>(params);
   const int32_t step = conv.stride_w * conv.input_channels;
-  const int8_t* row =
-      static_cast<const int8_t*>(rows[0]) + columns.begin * step - columns.input_begin * conv.input_channels;
+  WidenRows part = {columns.begin * step - columns.input_begin * conv.input_channels, step, conv.row_words,
+                    conv.has_last};
   int8_t* output = static_cast<int8_t*>(out);
   int8_t* const spare = static_cast<int8_t*>(scratch) + conv.words * 24;
-  for (int32_t left = columns.end - columns.begin; left > 0;) {
+  DotJob job = job_of(conv, scratch);
+  int32_t left = columns.end - columns.begin;
+  if (conv.output_channels % 2 == 0 && left >= 3) {
+    const int32_t threes = threes_of(left);
+    output = compute_threes(conv, job, rows, part, threes, output, scratch);
+    left -= 3 * threes;
+  }
+  while (left > 0) {
     const int32_t pixels = next_pixels(left);
-    widen(row, step, conv.words, pixels, scratch);
-    dot(conv, scratch, pixels, output, spare);
-    row += pixels * step;
+    compute(conv, job, rows, part, pixels, output, spare, scratch);
+    part.offset += pixels * step;
     output += pixels * conv.output_channels;
     left -= pixels;
   }
@@ -85,43 +118,52 @@ void conv_2d_dsp_row(const void* params, const void* const* rows, void* out, con
                      void* scratch) {
   const ConvDsp2D& conv = *static_cast<const ConvDsp2D*>(params);
   const int32_t row_values = conv.kernel_w * conv.input_channels;
-  const int32_t row_words = (row_values + 2) / 4;
   const int32_t step = conv.stride_w * conv.input_channels;
   const int32_t pitch = (2 * step + row_values + 6) & ~3;
-  const int8_t** const sources =
-      reinterpret_cast<const int8_t**>(static_cast<uint8_t*>(scratch) + conv.words * 24);
+  const void** const sources =
+      reinterpret_cast<const void**>(static_cast<uint8_t*>(scratch) + conv.words * 24);
   int8_t* const segments = reinterpret_cast<int8_t*>(sources + conv.kernel_h);
   int8_t* const padding = segments + conv.kernel_h * pitch;
   int8_t* const spare = padding + pitch;
   int8_t* output = static_cast<int8_t*>(out);
-  memset(padding, conv.input_zero_point, static_cast<uint32_t>(pitch));
+  bool is_whole = true;
+  for (int32_t ky = 0; ky < conv.kernel_h; ++ky) {
+    is_whole = is_whole && rows[ky] != nullptr;
+  }
+  if (!is_whole) {
+    memset(padding, conv.input_zero_point, static_cast<uint32_t>(pitch));
+  }
+  WidenRows part = {0, step, conv.row_words, conv.has_last};
+  DotJob job = job_of(conv, scratch);
   for (int32_t x = columns.begin; x < columns.end;) {
-    const int32_t pixels = next_pixels(columns.end - x);
+    const int32_t left = columns.end - x;
     const int32_t first = x * conv.stride_w - conv.pad_left;
+    const int32_t offset = (first - columns.input_begin) * conv.input_channels;
+    if (is_whole && first >= 0 && left >= 3 && conv.output_channels % 2 == 0) {
+      const int32_t room = conv.input_width - conv.kernel_w - first;
+      const int32_t inside = room < 0 ? 0 : (room / conv.stride_w + 1) / 3;
+      const int32_t wanted = threes_of(left);
+      const int32_t threes = inside < wanted ? inside : wanted;
+      if (threes > 0) {
+        part.offset = offset;
+        output = compute_threes(conv, job, rows, part, threes, output, scratch);
+        x += 3 * threes;
+        continue;
+      }
+    }
+    const int32_t pixels = next_pixels(left);
     const int32_t count = (pixels - 1) * conv.stride_w + conv.kernel_w;
     const bool is_inside = first >= 0 && first + count <= conv.input_width;
-    void* widened = scratch;
     for (int32_t ky = 0; ky < conv.kernel_h; ++ky) {
-      const int8_t* source = static_cast<const int8_t*>(rows[ky]);
-      if (source == nullptr) {
-        source = padding;
-      } else if (is_inside) {
-        source += (first - columns.input_begin) * conv.input_channels;
-      } else {
-        int8_t* const segment = segments + ky * pitch;
-        copy_segment(conv, source, columns.input_begin, first, count, segment);
-        source = segment;
-      }
-      sources[ky] = source;
-      if (row_words > 0) {
-        widened = widen(source, step, row_words, pixels, widened);
+      const int8_t* const row = static_cast<const int8_t*>(rows[ky]);
+      int8_t* const segment = segments + ky * pitch;
+      sources[ky] = row == nullptr ? padding : (is_inside ? row + offset : segment);
+      if (sources[ky] == segment) {
+        copy_segment(conv, row, columns.input_begin, first, count, segment);
       }
     }
-    if (row_values % 4 == 1) {
-      widen_last(conv, sources, row_values - 1, pixels == 1 ? 0 : step, pixels == 3 ? 3 : 2,
-                 static_cast<uint32_t*>(widened));
-    }
-    dot(conv, scratch, pixels, output, spare);
+    part.offset = 0;
+    compute(conv, job, sources, part, pixels, output, spare, scratch);
     output += pixels * conv.output_channels;
     x += pixels;
   }

@@ -12,7 +12,9 @@ namespace tflm_mcunet {
 struct ConvDsp2D {
   const arm_dsp::DotKernels* dot;
   const int32_t* stream;  // DotJob::stream
-  int32_t words;          // DotJob::words
+  int32_t words;          // of four input values, of a channel's weights
+  int32_t row_words;      // of those, from each row of the kernel
+  int32_t has_last;       // whether a last value of each row follows behind them all
   int32_t constant;       // DotJob::constant
   int32_t shift;          // DotJob::shift
   int32_t output_min;

@@ -123,24 +123,19 @@ namespace {
 #define SIGN_FIX_2 FIX_2 ROUNDED("r3") ROUNDED("r4") ROUNDED("r5") ROUNDED("r6")
 #define CLAMP_2 FIX_2 "ldrd r0, r2, [sp, #32]\n" CLAMPED("r3") CLAMPED("r4") CLAMPED("r5") CLAMPED("r6")
 
-// Leaves the flags of: was it the last pair?
-#define STORE(first_a, first_b, more) \
-  "ldrd r0, r2, [sp, #8]\n"           \
-  "ldr.w r9, [sp, #16]\n"             \
-  "strb.w " first_a                   \
-  ", [r0], #1\n"                      \
-  "strb.w " first_b                   \
-  ", [r0], #1\n"                      \
-  "str.w r0, [sp, #8]\n"              \
-  "add.w r10, r0, r2\n" more          \
-  "cmp r0, r9\n"                      \
+// Both channels of a pixel at once. Leaves the flags of: was it the last pair?
+#define BOTH(a, b) "bfi " a ", " b ", #8, #8\n"
+#define STORE(first, behind)                     \
+  "ldrd r0, r2, [sp, #8]\n"                      \
+  "ldr.w r9, [sp, #16]\n" behind "strh.w " first \
+  ", [r0], #2\n"                                 \
+  "str.w r0, [sp, #8]\n"                         \
+  "cmp r0, r9\n"                                 \
   "ldr.w r0, [sp, #28]\n"
-#define BEHIND(a, b) \
-  "strb.w " a        \
-  ", [r10, #-2]\n"   \
-  "strb.w " b ", [r10, #-1]\n"
-#define STORE_3 STORE("r3", "r6", BEHIND("r4", "r7") "add.w r10, r10, r2\n" BEHIND("r5", "r8"))
-#define STORE_2 STORE("r3", "r5", BEHIND("r4", "r6"))
+#define STORE_3    \
+  BOTH("r3", "r6") \
+  BOTH("r4", "r7") BOTH("r5", "r8") STORE("r3", "strh.w r4, [r0, r2]\nstrh.w r5, [r0, r2, lsl #1]\n")
+#define STORE_2 BOTH("r3", "r5") BOTH("r4", "r6") STORE("r3", "strh.w r4, [r0, r2]\n")
 
 // `size`: bytes of one WORD, every instruction of which takes four.
 #define DOT_BODY(FIRST, WORD, FINISH, STORE, size) \
@@ -149,30 +144,19 @@ namespace {
   "ldm r0!, {r1-r8}\n"                             \
   "add.w r12, sp, #8\n"                            \
   "stm r12, {r1-r8}\n"                             \
-  "ldrd r1, r4, [r0]\n"                            \
+  "ldm r0, {r1, r4, r5}\n"                         \
   "mov r0, r6\n"                                   \
-  "subs r4, r4, #1\n"                              \
-  "add.w r5, r4, #3\n"                             \
-  "lsr.w r5, r5, #2\n"                             \
-  "rsb r6, r4, #0\n"                               \
-  "and r6, r6, #3\n"                               \
+  "adr.w r6, 2f\n"                                 \
+  "orr r6, r6, #1\n"                               \
   "mov r7, #" size                                 \
   "\n"                                             \
-  "mul r6, r6, r7\n"                               \
-  "adr.w r7, 2f\n"                                 \
-  "add r6, r6, r7\n"                               \
-  "adr.w r7, 3f\n"                                 \
-  "cmp r4, #0\n"                                   \
-  "it eq\n"                                        \
-  "moveq r6, r7\n"                                 \
-  "orr r6, r6, #1\n"                               \
-  "strd r5, r6, [sp]\n"                            \
+  "mla r5, r5, r7, r6\n"                           \
+  "strd r4, r5, [sp]\n"                            \
   "1:\n" FIRST                                     \
   "ldm.w sp, {r2, pc}\n"                           \
   "2:\n" WORD WORD WORD WORD                       \
   "subs r2, r2, #1\n"                              \
-  "bne 2b\n"                                       \
-  "3:\n" FINISH STORE                              \
+  "bne.w 2b\n" FINISH STORE                        \
   "bne.w 1b\n"                                     \
   "add sp, sp, #44\n"                              \
   "pop {r4-r11, pc}\n"
@@ -188,45 +172,6 @@ ASSEMBLER saturate_2(const DotJob*) { DOT_2(SATURATE_2); }
 ASSEMBLER sign_fix_2(const DotJob*) { DOT_2(SIGN_FIX_2); }
 ASSEMBLER clamp_2(const DotJob*) { DOT_2(CLAMP_2); }
 
-// (source, stride, words, x): x's end. At least one word.
-__attribute__((naked, noinline)) void* widen_3(const int8_t*, int32_t, int32_t, void*) {
-  asm volatile(
-      "push {r4-r7, lr}\n"
-      "1:\n"
-      "ldr r5, [r0, r1]\n"
-      "ldr.w r6, [r0, r1, lsl #1]\n"
-      "ldr r4, [r0], #4\n"
-      "sxtb16 r7, r4\n"
-      "sxtb16 r12, r5\n"
-      "sxtb16 lr, r6\n"
-      "stm r3!, {r7, r12, lr}\n"
-      "sxtb16 r4, r4, ror #8\n"
-      "sxtb16 r5, r5, ror #8\n"
-      "sxtb16 r6, r6, ror #8\n"
-      "stm r3!, {r4, r5, r6}\n"
-      "subs r2, r2, #1\n"
-      "bne 1b\n"
-      "mov r0, r3\n"
-      "pop {r4-r7, pc}\n");
-}
-
-__attribute__((naked, noinline)) void* widen_2(const int8_t*, int32_t, int32_t, void*) {
-  asm volatile(
-      "push {r4-r7, lr}\n"
-      "1:\n"
-      "ldr r5, [r0, r1]\n"
-      "ldr r4, [r0], #4\n"
-      "sxtb16 r6, r4\n"
-      "sxtb16 r7, r5\n"
-      "sxtb16 r12, r4, ror #8\n"
-      "sxtb16 lr, r5, ror #8\n"
-      "stm r3!, {r6, r7, r12, lr}\n"
-      "subs r2, r2, #1\n"
-      "bne 1b\n"
-      "mov r0, r3\n"
-      "pop {r4-r7, pc}\n");
-}
-
 #else
 
 inline int32_t load_int32(const void* source) { return static_cast<int32_t>(load_word(source)); }
@@ -237,7 +182,8 @@ void dot_pixels(const DotJob* job) {
   const uint8_t* stream = static_cast<const uint8_t*>(job->stream);
   for (int8_t* out = job->out; out != job->end; out += 2) {
     const uint8_t* weights = stream + 4;
-    const uint8_t* ending = weights + job->words * 8;
+    const int32_t words = 1 + 4 * job->passes - job->skipped;
+    const uint8_t* ending = weights + words * 8;
     const uint32_t shifts = kFinish == kSaturate ? 0 : load_word(ending + 12);
     for (int32_t p = 0; p < kPixels; ++p) {
       const uint8_t* x = static_cast<const uint8_t*>(job->x) + p * 4;
@@ -267,6 +213,29 @@ void dot_pixels(const DotJob* job) {
   }
 }
 
+void widen(const void* const* rows, const WidenRows& part, int32_t count, int32_t pixels, void* x) {
+  uint32_t* target = static_cast<uint32_t*>(x);
+  for (int32_t row = 0; row < count; ++row) {
+    const int8_t* source = static_cast<const int8_t*>(rows[row]) + part.offset;
+    for (int32_t i = 0; i < part.words; ++i, source += 4) {
+      for (int32_t p = 0; p < pixels; ++p) {
+        *target++ = widen_even(load_word(source + p * part.step));
+      }
+      for (int32_t p = 0; p < pixels; ++p) {
+        *target++ = widen_odd(load_word(source + p * part.step));
+      }
+    }
+  }
+  const int32_t last = part.offset + 4 * part.words;
+  for (int32_t row = 0; part.has_last != 0 && row < count; row += 2) {
+    const int8_t* first = static_cast<const int8_t*>(rows[row]) + last;
+    const int8_t* second = static_cast<const int8_t*>(rows[row + 1 < count ? row + 1 : row]) + last;
+    for (int32_t p = 0; p < pixels; ++p) {
+      *target++ = halves(first[p * part.step], second[p * part.step]);
+    }
+  }
+}
+
 #endif
 
 }  // namespace
@@ -277,8 +246,74 @@ const DotKernels kDotSaturate = {saturate_3, saturate_2};
 const DotKernels kDotSignFix = {sign_fix_3, sign_fix_2};
 const DotKernels kDotClamp = {clamp_3, clamp_2};
 
-void* widen_pixels(const int8_t* source, int32_t stride, int32_t words, int32_t pixels, void* x) {
-  return (pixels == 3 ? widen_3 : widen_2)(source, stride, words, x);
+#define WIDEN(WORD, LAST)      \
+  "push {r0-r2, r4-r11, lr}\n" \
+  "ldm.w r1, {r1, r4, r5}\n"   \
+  "cbz r5, 3f\n"               \
+  "1:\n"                       \
+  "ldr.w r12, [r0], #4\n"      \
+  "add.w r12, r12, r1\n"       \
+  "mov r6, r5\n"               \
+  "2:\n" WORD                  \
+  "subs r6, r6, #1\n"          \
+  "bne 2b\n"                   \
+  "subs r2, r2, #1\n"          \
+  "bne 1b\n"                   \
+  "3:\n"                       \
+  "pop {r0, r2, r6}\n"         \
+  "ldr.w r7, [r2, #12]\n"      \
+  "cbz r7, 5f\n"               \
+  "add.w r1, r1, r5, lsl #2\n" \
+  "4:\n"                       \
+  "ldr.w r12, [r0], #4\n"      \
+  "mov lr, r12\n"              \
+  "subs r6, r6, #1\n"          \
+  "itt ne\n"                   \
+  "ldrne.w lr, [r0], #4\n"     \
+  "subne r6, r6, #1\n"         \
+  "add.w r12, r12, r1\n"       \
+  "add.w lr, lr, r1\n" LAST    \
+  "cmp r6, #0\n"               \
+  "bne 4b\n"                   \
+  "5:\n"                       \
+  "pop {r4-r11, pc}\n"
+#define LAST_2                  \
+  "ldrsb.w r7, [r12]\n"         \
+  "ldrsb.w r8, [lr]\n"          \
+  "ldrsb.w r9, [r12, r4]\n"     \
+  "ldrsb.w r10, [lr, r4]\n"     \
+  "pkhbt r7, r7, r8, lsl #16\n" \
+  "pkhbt r8, r9, r10, lsl #16\n"
+
+__attribute__((naked)) void widen_3_pixels(const void* const*, const WidenRows*, int32_t, void*) {
+  asm volatile(
+      WIDEN("ldr.w r8, [r12, r4]\n"
+            "ldr.w r9, [r12, r4, lsl #1]\n"
+            "ldr.w r7, [r12], #4\n"
+            "sxtb16 r10, r7\n"
+            "sxtb16 r11, r8\n"
+            "sxtb16 lr, r9\n"
+            "sxtb16 r7, r7, ror #8\n"
+            "stm r3!, {r10, r11, lr}\n"
+            "sxtb16 r8, r8, ror #8\n"
+            "sxtb16 r9, r9, ror #8\n"
+            "stm r3!, {r7-r9}\n",
+            LAST_2 "ldrsb.w r9, [r12, r4, lsl #1]\n"
+                   "ldrsb.w r10, [lr, r4, lsl #1]\n"
+                   "pkhbt r9, r9, r10, lsl #16\n"
+                   "stm r3!, {r7-r9}\n"));
+}
+
+__attribute__((naked)) void widen_2_pixels(const void* const*, const WidenRows*, int32_t, void*) {
+  asm volatile(
+      WIDEN("ldr.w r8, [r12, r4]\n"
+            "ldr.w r7, [r12], #4\n"
+            "sxtb16 r9, r7\n"
+            "sxtb16 r10, r8\n"
+            "sxtb16 r11, r7, ror #8\n"
+            "sxtb16 lr, r8, ror #8\n"
+            "stm r3!, {r9-r11, lr}\n",
+            LAST_2 "stm r3!, {r7, r8}\n"));
 }
 
 #else
@@ -287,17 +322,12 @@ const DotKernels kDotSaturate = {dot_pixels<kSaturate, 3>, dot_pixels<kSaturate,
 const DotKernels kDotSignFix = {dot_pixels<kSignFix, 3>, dot_pixels<kSignFix, 2>};
 const DotKernels kDotClamp = {dot_pixels<kClamp, 3>, dot_pixels<kClamp, 2>};
 
-void* widen_pixels(const int8_t* source, int32_t stride, int32_t words, int32_t pixels, void* x) {
-  uint32_t* target = static_cast<uint32_t*>(x);
-  for (; words > 0; --words, source += 4) {
-    for (int32_t p = 0; p < pixels; ++p) {
-      *target++ = widen_even(load_word(source + p * stride));
-    }
-    for (int32_t p = 0; p < pixels; ++p) {
-      *target++ = widen_odd(load_word(source + p * stride));
-    }
-  }
-  return target;
+void widen_3_pixels(const void* const* rows, const WidenRows* part, int32_t count, void* x) {
+  widen(rows, *part, count, 3, x);
+}
+
+void widen_2_pixels(const void* const* rows, const WidenRows* part, int32_t count, void* x) {
+  widen(rows, *part, count, 2, x);
 }
 
 #endif

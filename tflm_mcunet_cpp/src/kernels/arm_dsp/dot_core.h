@@ -31,8 +31,13 @@ struct DotJob {
   int32_t output_min;
   int32_t output_max;
   const void* stream;
-  int32_t words;  // four input values each; at least 1
+  // The words of four input values behind the first, four at a time, of which the first pass skips some.
+  int32_t passes;
+  int32_t skipped;
 };
+
+// Passes of so many words, at least 1.
+inline int32_t passes_of(int32_t words) { return words == 1 ? 1 : (words + 2) / 4; }
 
 // The core for jobs of three pixels and of two; a job of one pixel is one of two with a stride of 0.
 struct DotKernels {
@@ -45,9 +50,19 @@ extern const DotKernels kDotSaturate;
 extern const DotKernels kDotSignFix;
 extern const DotKernels kDotClamp;
 
-// Widens `words` words of each of `pixels` (3 or 2) pixels, `stride` bytes apart, to the layout of DotJob::x;
-// returns its end. Reads whole words, which need not be aligned.
-void* widen_pixels(const int8_t* source, int32_t stride, int32_t words, int32_t pixels, void* x);
+// What is widened of each row: from `offset` on `words` words of every pixel, `step` bytes apart. Reads whole
+// words, which need not be aligned. With `has_last` the one value behind them follows behind the words of all
+// rows: for every pixel that of the first row and of the second, then those of the next two rows.
+struct WidenRows {
+  int32_t offset;
+  int32_t step;
+  int32_t words;
+  int32_t has_last;
+};
+
+// Widens a part of `count` rows for 3 or 2 pixels to the layout of DotJob::x, row after row.
+void widen_3_pixels(const void* const* rows, const WidenRows* part, int32_t count, void* x);
+void widen_2_pixels(const void* const* rows, const WidenRows* part, int32_t count, void* x);
 
 }  // namespace arm_dsp
 }  // namespace tflm_mcunet
