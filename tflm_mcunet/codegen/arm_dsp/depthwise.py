@@ -83,6 +83,8 @@ def _depthwise_3x3(call: Call, weights: np.ndarray, is_layer: bool) -> Call | No
         weights, count, rows = weights.transpose(0, 2, 1), rows, count
     packed = np.ascontiguousarray(weights[:, :, [0, 1, 1, 2]]).reshape(channels, -1).view("<i4")
     columns = (found.bias, found.multiplier, found.constant, found.shift)
+    is_known = stride == 2 or bool(np.isin(found.shift, _SHIFTS_3X3).all())
+    is_regular = found.finish == SATURATE and is_known
     given = {
         "stream": Constant(np.concatenate((np.stack(columns, axis=1), packed), axis=1)),
         "input_width": source.height if is_on_its_side else width,
@@ -96,12 +98,11 @@ def _depthwise_3x3(call: Call, weights: np.ndarray, is_layer: bool) -> Call | No
         "across_width": width,
         "across_pad": fields["pad_left"],
         "finish": found.finish,
+        "is_regular": int(is_regular),
         **{k: fields[k] for k in ("input_zero_point", "output_min", "output_max")},
     }
     units = (count + 1) // 2 + 1 if stride == 1 else count + 1
-    is_saturated = found.finish == SATURATE
-    is_known = is_saturated and (stride == 2 or bool(np.isin(found.shift, _SHIFTS_3X3).all()))
-    scratch_bytes = 320 + 48 * units + (0 if is_known else 16 * count)
+    scratch_bytes = 320 + 48 * units + (0 if is_regular else 16 * count)
     dsp = replace(
         call,
         kernel="depthwise_3x3_dsp_row",

@@ -17,7 +17,7 @@ using arm_dsp::Job3x3;
 using arm_dsp::Unit3x3;
 using arm_dsp::Weights3x3;
 
-constexpr int32_t kStreamWords = 7;
+constexpr int32_t kStreamWords = arm_dsp::kStreamWords3x3;
 
 // What lies in the scratch memory.
 struct Workspace3x3 {
@@ -32,9 +32,8 @@ struct Halves {
   uint32_t odd;
 };
 
-inline uint32_t low_halves(uint32_t one, uint32_t two) { return (one & 0xFFFFu) | two << 16; }
-
-inline uint32_t high_halves(uint32_t one, uint32_t two) { return one >> 16 | (two & 0xFFFF0000u); }
+using arm_dsp::high_halves;
+using arm_dsp::low_halves;
 
 inline Weights3x3 arranged(const Halves& a, const Halves& b, const Halves& c) {
   return {{low_halves(a.even, b.even), high_halves(a.even, b.even), high_halves(a.odd, b.odd)},
@@ -70,7 +69,8 @@ class Depthwise3x3 {
         space_(*static_cast<Workspace3x3*>(scratch)),
         count_(columns.end - columns.begin),
         units_(arm_dsp::units_of_3x3(count_, conv.stride)),
-        is_rolling_(conv.stride == 1 && conv.output_rows > 1) {
+        is_rolling_(conv.stride == 1 && conv.output_rows > 1),
+        entry_(arm_dsp::entry_of_3x3(count_, conv.stride)) {
     const int32_t first = columns.begin * conv.stride - conv.pad_left;
     const int32_t low = first < 0 ? -first : 0;
     const int32_t reach = conv.input_width - first;
@@ -95,6 +95,25 @@ class Depthwise3x3 {
     pad(2);
   }
 
+  // One output row, whose channels the core finishes.
+  void run_row(const void* const* rows, int8_t* out) {
+    arm_dsp::Prepare3x3* const prepare = arm_dsp::prepare_of_3x3(conv_.stride);
+    arm_dsp::Core3x3* const core = arm_dsp::core_of_3x3(conv_.stride, false);
+    Job3x3 job = job_of(false);
+    job.weights = space_.weights[0];
+    const int32_t* stream = conv_.stream;
+    for (int32_t left = conv_.channels; left > 0; left -= 4, stream += 4 * kStreamWords) {
+      job.channels = left < 4 ? left : 4;
+      prepare(stream, space_.weights[0], space_.endings, job.channels, entry_);
+      widen_pair(rows[0], rows[1], offset_);
+      widen_single(rows[2], offset_);
+      job.out = out;
+      core(&job);
+      out += 4;
+      offset_ += 4;
+    }
+  }
+
   // The channels from `channel` on, at most four, of every row.
   void run(const void* const* rows, int8_t* out, int32_t channel) {
     const int32_t channels = conv_.channels - channel < 4 ? conv_.channels - channel : 4;
@@ -102,15 +121,8 @@ class Depthwise3x3 {
     const bool is_sum = prepare(stream, channels);
     int32_t* const sums = reinterpret_cast<int32_t*>(space_.units + 4 * units_);
     arm_dsp::Core3x3* const core = arm_dsp::core_of_3x3(conv_.stride, is_sum);
-    Job3x3 job;
-    job.stride = conv_.output_step;
-    job.tail = is_sum ? static_cast<uint32_t>(count_ & 1) : arm_dsp::tail_of_3x3(count_);
-    job.row_bytes = (conv_.stride == 1 ? count_ & ~1 : count_) * (is_sum ? 4 : conv_.output_step);
-    job.out_step = is_sum ? 4 * count_ : 1;
-    job.endings = space_.endings;
+    Job3x3 job = job_of(is_sum);
     job.channels = channels;
-    job.x = space_.units;
-    job.count = count_;
     const int32_t offset = offset_ + channel;
     int32_t oldest = 0;
     bool is_kept = false;  // whether row C of the units is the first of the next window, at stride 2
@@ -143,6 +155,19 @@ class Depthwise3x3 {
   }
 
  private:
+  // A job without weights, output and number of channels.
+  Job3x3 job_of(bool is_sum) const {
+    Job3x3 job;
+    job.stride = conv_.output_step;
+    job.tail = is_sum ? static_cast<uint32_t>(count_ & 1) : arm_dsp::tail_of_3x3(count_);
+    job.row_bytes = (conv_.stride == 1 ? count_ & ~1 : count_) * (is_sum ? 4 : conv_.output_step);
+    job.out_step = is_sum ? 4 * count_ : 1;
+    job.endings = space_.endings;
+    job.x = space_.units;
+    job.count = count_;
+    return job;
+  }
+
   // Weights and endings; whether some channel is finished outside the core.
   bool prepare(const int32_t* stream, int32_t channels) {
     bool is_sum = conv_.finish != arm_dsp::kSaturate;
@@ -152,7 +177,7 @@ class Depthwise3x3 {
     }
     for (int32_t c = 0; c < channels; ++c, stream += kStreamWords) {
       const int32_t shift = stream[3];
-      const uint32_t entry = is_sum ? 0 : arm_dsp::entry_of_3x3(count_, conv_.stride, shift);
+      const uint32_t entry = is_sum ? 0 : entry_.of(shift);
       space_.endings[c] = {shift, stream[0], entry, stream[1], stream[2]};
       const Halves one = widened(stream[4], !is_rolling_);
       const Halves two = widened(stream[5], !is_rolling_);
@@ -227,6 +252,7 @@ class Depthwise3x3 {
   const int32_t count_;
   const int32_t units_;
   const bool is_rolling_;
+  const arm_dsp::Entry3x3 entry_;
   int32_t offset_;
   Columns3x3 places_[3];  // for each row of a unit
 };
@@ -234,6 +260,10 @@ class Depthwise3x3 {
 void compute(const DepthwiseDsp3x3& conv, const void* const* rows, void* out, const Columns& columns,
              void* scratch) {
   Depthwise3x3 kernel(conv, columns, scratch);
+  if (conv.is_regular != 0 && conv.output_rows == 1) {
+    kernel.run_row(rows, static_cast<int8_t*>(out));
+    return;
+  }
   for (int32_t channel = 0; channel < conv.channels; channel += 4) {
     kernel.run(rows, static_cast<int8_t*>(out) + channel, channel);
   }

@@ -25,7 +25,8 @@ struct DepthwiseDsp3x3 {
   int32_t across_width;  // of depthwise_3x3_dsp_columns
   int32_t across_pad;
   int32_t input_zero_point;
-  int32_t finish;  // arm_dsp::Finish
+  int32_t finish;      // arm_dsp::Finish
+  int32_t is_regular;  // whether all channels are kSaturate with a shift that the core knows
   int32_t output_min;
   int32_t output_max;
 };
@@ -34,7 +35,7 @@ struct DepthwiseDsp3x3 {
 // Reads up to three bytes behind a row. Pixel p of the output may lie where pixel p of the input does: the
 // output may be the window's first row where there is one output row, and where there are more, the input map
 // itself. Scratch, aligned to 4: 320 bytes, for each two columns that the outputs read 48 bytes, and 16 for
-// each output of a row where some channel is not kSaturate with a shift that the core knows.
+// each output of a row where it is not regular.
 void depthwise_3x3_dsp_row(const void* params, const void* const* rows, void* out, const Columns& columns,
                            void* scratch);
 

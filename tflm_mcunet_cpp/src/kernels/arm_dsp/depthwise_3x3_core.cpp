@@ -98,9 +98,9 @@ namespace {
   LOOP_TWO("9")      \
   LOOP_TWO("10") LOOP_TWO("11") LOOP_TWO("12") LOOP_TWO("13") LOOP_TWO("14") LOOP_TWO("15") LOOP_TWO("16")
 
-constexpr int32_t kTwoBlock = 20 * 4;
-constexpr int32_t kTwoBytes = 4 * kTwoBlock + 16;
-constexpr int32_t kOneBlock = 12 * 4;
+constexpr uint32_t kTwoBlock = 20 * 4;
+constexpr uint32_t kTwoBytes = 4 * kTwoBlock + 16;
+constexpr uint32_t kOneBlock = 12 * 4;
 
 // The loops' addresses, for `entry_of_3x3` and `tail_of_3x3`.
 extern "C" {
@@ -161,18 +161,57 @@ TFLM_MCUNET_ASSEMBLER void sums_2(const Job3x3*) {
           "bne.w 1b\n" NEXT_CHANNEL);
 }
 
+// Registers: r0 stream, r1 weights, r2 endings, r3 channels left, r12 mask; on the stack the entry.
+#define PREPARE(put_shift)            \
+  asm volatile(                       \
+      "push {r4-r11, lr}\n"           \
+      "mov r12, #0xFF00FF00\n"        \
+      "1:\n"                          \
+      "ldmia.w r0!, {r4-r10}\n"       \
+      "ldrd r11, lr, [sp, #36]\n"     \
+      "mla r11, r7, lr, r11\n"        \
+      "strd r7, r4, [r2], #8\n"       \
+      "str r11, [r2], #4\n"           \
+      "strd r5, r6, [r2], #8\n"       \
+      "and r4, r12, r8, lsl #8\n"     \
+      "and r5, r12, r9, lsl #8\n"     \
+      "and r8, r12, r8\n"             \
+      "and r9, r12, r9\n"             \
+      "pkhbt r6, r4, r5, lsl #16\n"   \
+      "pkhtb r4, r5, r4, asr #16\n"   \
+      "pkhtb r8, r9, r8, asr #16\n"   \
+      "and r11, r12, r10, lsl #8\n"   \
+      "and r10, r12, r10\n" put_shift \
+      "strd r6, r4, [r1], #8\n"       \
+      "str r8, [r1], #4\n"            \
+      "strd r11, r10, [r1], #8\n"     \
+      "subs r3, r3, #1\n"             \
+      "bne 1b\n"                      \
+      "pop {r4-r11, pc}\n")
+
+TFLM_MCUNET_ASSEMBLER void prepare_1(const int32_t*, Weights3x3*, Ending3x3*, int32_t, Entry3x3) {
+  PREPARE("");
+}
+
+TFLM_MCUNET_ASSEMBLER void prepare_2(const int32_t*, Weights3x3*, Ending3x3*, int32_t, Entry3x3) {
+  PREPARE("pkhtb r10, r10, r7\n");
+}
+
 }  // namespace
 
-uint32_t entry_of_3x3(int32_t count, int32_t stride, int32_t shift) {
+Prepare3x3* prepare_of_3x3(int32_t stride) { return stride == 1 ? prepare_1 : prepare_2; }
+
+Entry3x3 entry_of_3x3(int32_t count, int32_t stride) {
   const int32_t steps = stride == 1 ? count / 2 : count;
   if (steps == 0) {
-    return tail_of_3x3(count);
+    return {tail_of_3x3(count), 0};
   }
-  const int32_t skipped = -steps & 3;
-  const char* const loop =
-      stride == 1 ? tflm_mcunet_3x3_loops_1 + (shift - kLeastShift3x3) * kTwoBytes + skipped * kTwoBlock
-                  : tflm_mcunet_3x3_loop_2 + skipped * kOneBlock;
-  return reinterpret_cast<uint32_t>(loop) | 1;
+  const uint32_t skipped = static_cast<uint32_t>(-steps & 3);
+  if (stride == 2) {
+    return {(reinterpret_cast<uint32_t>(tflm_mcunet_3x3_loop_2) | 1) + skipped * kOneBlock, 0};
+  }
+  const uint32_t loops = reinterpret_cast<uint32_t>(tflm_mcunet_3x3_loops_1) | 1;
+  return {loops + skipped * kTwoBlock - kLeastShift3x3 * kTwoBytes, kTwoBytes};
 }
 
 uint32_t tail_of_3x3(int32_t count) {
@@ -188,11 +227,30 @@ Core3x3* core_of_3x3(int32_t stride, bool is_sum) {
 
 #else
 
-uint32_t entry_of_3x3(int32_t, int32_t, int32_t) { return 0; }
+Entry3x3 entry_of_3x3(int32_t, int32_t) { return {0, 0}; }
 
 uint32_t tail_of_3x3(int32_t) { return 0; }
 
 namespace {
+
+template <int32_t stride>
+void prepare(const int32_t* stream, Weights3x3* weights, Ending3x3* endings, int32_t channels, Entry3x3) {
+  for (int32_t c = 0; c < channels; ++c, stream += kStreamWords3x3) {
+    uint32_t even[3];
+    uint32_t odd[3];
+    for (int32_t row = 0; row < 3; ++row) {
+      const uint32_t bytes = static_cast<uint32_t>(stream[4 + row]);
+      even[row] = bytes << 8 & 0xFF00FF00u;
+      odd[row] = bytes & 0xFF00FF00u;
+    }
+    weights[c] = {{low_halves(even[0], even[1]), high_halves(even[0], even[1]), high_halves(odd[0], odd[1])},
+                  {even[2], odd[2]}};
+    if (stride == 2) {
+      weights[c].put(stream[3]);
+    }
+    endings[c] = {stream[3], stream[0], 0, stream[1], stream[2]};
+  }
+}
 
 template <int32_t stride, bool is_sum>
 void rows_of_channels(const Job3x3* given) {
@@ -230,6 +288,8 @@ void rows_of_channels(const Job3x3* given) {
 }
 
 }  // namespace
+
+Prepare3x3* prepare_of_3x3(int32_t stride) { return stride == 1 ? prepare<1> : prepare<2>; }
 
 Core3x3* core_of_3x3(int32_t stride, bool is_sum) {
   if (stride == 1) {

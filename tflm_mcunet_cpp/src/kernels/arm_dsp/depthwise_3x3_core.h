@@ -57,9 +57,25 @@ inline int32_t units_of_3x3(int32_t count, int32_t stride) {
 constexpr int32_t kLeastShift3x3 = 9;
 constexpr int32_t kMostShift3x3 = 16;
 
-// Code addresses; 0 where there is no assembler, and where sums are computed.
-uint32_t entry_of_3x3(int32_t count, int32_t stride, int32_t shift);
+// Code addresses; 0 where there is no assembler, and where sums are computed. A channel begins at `first` and
+// `step` for each unit of its shift.
+struct Entry3x3 {
+  uint32_t first;
+  uint32_t step;
+
+  uint32_t of(int32_t shift) const { return first + step * static_cast<uint32_t>(shift); }
+};
+Entry3x3 entry_of_3x3(int32_t count, int32_t stride);
 uint32_t tail_of_3x3(int32_t count);
+
+// The words of the stream for each channel: int32 bias times 256, multiplier, constant and shift; for each
+// kernel row the bytes w0 w1 w1 w2.
+constexpr int32_t kStreamWords3x3 = 7;
+
+// Weights times 256, for windows whose first row is A, and endings.
+using Prepare3x3 = void(const int32_t* stream, Weights3x3* weights, Ending3x3* endings, int32_t channels,
+                        Entry3x3 entry);
+Prepare3x3* prepare_of_3x3(int32_t stride);
 
 // Computes `job->channels` channels, saturated to int8, or their sums.
 using Core3x3 = void(const Job3x3* job);

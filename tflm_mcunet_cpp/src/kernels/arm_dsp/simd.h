@@ -45,6 +45,19 @@ inline uint32_t widen_odd(uint32_t bytes) {
   return result;
 }
 
+// Of two words the low halves, the high halves.
+inline uint32_t low_halves(uint32_t one, uint32_t two) {
+  uint32_t result;
+  asm("pkhbt %0, %1, %2, lsl #16" : "=r"(result) : "r"(one), "r"(two));
+  return result;
+}
+
+inline uint32_t high_halves(uint32_t one, uint32_t two) {
+  uint32_t result;
+  asm("pkhtb %0, %2, %1, asr #16" : "=r"(result) : "r"(one), "r"(two));
+  return result;
+}
+
 // (sum * multiplier >> 32) + constant.
 inline int32_t scale(int32_t sum, int32_t multiplier, int32_t constant) {
   int32_t result;
@@ -76,6 +89,10 @@ inline uint32_t widen_even(uint32_t bytes) {
 }
 
 inline uint32_t widen_odd(uint32_t bytes) { return widen_even(bytes >> 8); }
+
+inline uint32_t low_halves(uint32_t one, uint32_t two) { return (one & 0xFFFFu) | two << 16; }
+
+inline uint32_t high_halves(uint32_t one, uint32_t two) { return one >> 16 | (two & 0xFFFF0000u); }
 
 inline int32_t scale(int32_t sum, int32_t multiplier, int32_t constant) {
   return static_cast<int32_t>(static_cast<int64_t>(sum) * multiplier >> 32) + constant;
