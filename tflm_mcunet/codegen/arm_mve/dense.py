@@ -14,7 +14,7 @@ from tflm_mcunet.codegen.call import Call, Constant, Params
 _LANES, _BLOCK = 16, 4
 
 #: Bytes that gathered pixels take, where more than two fit.
-_TILE_BYTES = 1024
+_TILE_BYTES = 2048
 
 #: The output's pixel stride and the block's channels must fit into 16 bits.
 _MOST_CHANNELS = (1 << 16) - 2 * _BLOCK
@@ -34,7 +34,8 @@ def conv_2d(call: Call, is_layer: bool) -> Call | None:
     is_inside = (call.width - 1) * fields["stride_w"] < fields["input_width"]
     is_inside &= (call.outputs[0].height - 1) * window.stride_h < call.inputs[0].height
     is_direct = is_pointwise and is_inside
-    tile = max(2, min(_TILE_BYTES // (chunks * _LANES), call.width) // 2 * 2)
+    tiles = -(-call.width * chunks * _LANES // _TILE_BYTES)
+    tile = -(-call.width // (2 * tiles)) * 2
     shared = (
         "input_width", "input_channels", "output_channels", "kernel_h", "kernel_w", "stride_w", "pad_left",
         "input_zero_point", "output_zero_point", "output_min", "output_max",

@@ -1,4 +1,4 @@
-"""Depthwise convolutions of the MVE family: their packed weights, and the gate of their kernel."""
+"""Depthwise convolutions of the MVE family: their packed weights, and the gate of their kernels."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tflm_mcunet.codegen.arm_dsp.shared import as_one_row
 from tflm_mcunet.codegen.arm_mve.dense import conv_2d
 from tflm_mcunet.codegen.arm_mve.shared import SATURATE, LayerSums, layer_sums
 from tflm_mcunet.codegen.call import Call, Constant, Params
@@ -20,88 +21,180 @@ _MOST_VECTORS = 4
 _PLANE_BYTES = 4096
 
 #: The kernel scatters 16 planes, or eight pixels, with offsets of 16 bits.
-_MOST_PITCH, _MOST_CHANNELS = 4000, 9000
+_MOST_PITCH, _MOST_OUTPUT_STEP = 4000, 9000
+
+#: Instructions of a line for each channel, for a run of eight outputs and for up to four: what chooses the lines.
+_LINE, _EIGHT, _FOUR = 16, 31, 22
 
 
 @dataclass(frozen=True)
 class _Core:
-    """An `arm_mve::DepthwiseCore`: its number, the vectors of taps, and whether neighbours share their loads."""
+    """A routine of `arm_mve/depthwise_core.h`.
 
-    number: int
+    Args:
+        name: str.
+        vectors: int. Of 16 taps.
+        is_paired: bool. Neighbouring windows share their loads.
+        is_general: bool. Ends in `arm_mve::kGeneral`.
+    """
+
+    name: str
     vectors: int
     is_paired: bool = False
+    is_general: bool = False
 
 
-#: By (kernel_h, kernel_w, stride), for layers that saturate.
+#: By (taps across, taps along, stride), for layers that saturate.
 _SATURATING: Mapping[tuple[int, int, int], _Core] = {
-    (3, 3, 1): _Core(0, 1, True),
-    (3, 3, 2): _Core(1, 1, True),
-    (5, 5, 1): _Core(2, 2, True),
-    (5, 5, 2): _Core(3, 2),
-    (7, 7, 1): _Core(4, 4),
-    (7, 7, 2): _Core(5, 4),
+    (3, 3, 1): _Core("depthwise_3x3_stride_1", 1, True),
+    (3, 3, 2): _Core("depthwise_3x3_stride_2", 1, True),
+    (5, 5, 1): _Core("depthwise_5x5_stride_1", 2, True),
+    (5, 5, 2): _Core("depthwise_5x5_stride_2", 2),
+    (7, 7, 1): _Core("depthwise_7x7_stride_1", 4),
+    (7, 7, 2): _Core("depthwise_7x7_stride_2", 4),
 }
-_FIRST_GENERAL = 6
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """A convolution as lines of outputs (`DepthwiseMve2D`): its numbers across the lines and along them.
+
+    Args:
+        are_rows: bool. Else columns.
+        taps: (int, int). Across, along.
+        stride, pad, input_length, length: int. Along; `length` is the output's.
+        input_step, output_step: int. Bytes from pixel to pixel of a line.
+    """
+
+    are_rows: bool
+    taps: tuple[int, int]
+    stride: int
+    pad: int
+    input_length: int
+    length: int
+    input_step: int
+    output_step: int
+
+    @property
+    def cost(self) -> int:
+        """Instructions for one line of one channel, without building its plane."""
+        full, rest = divmod(self.length, 8)
+        return _LINE + full * _EIGHT + (0 if rest == 0 else _FOUR if rest <= 4 else _EIGHT)
 
 
 def depthwise_conv_2d(call: Call, is_layer: bool) -> Call | None:
-    """The family's call for one of `depthwise_conv_2d_row`, or None where its kernel does not take it."""
-    fields, window = call.params.fields, call.window
-    channels, stride = fields["input_channels"], fields["stride_w"]
+    """The family's call for one of `depthwise_conv_2d_row`, or None where its kernels do not take it."""
+    fields, window, channels = call.params.fields, call.window, call.params.fields["input_channels"]
     if channels == 1:
         return conv_2d(_as_conv_2d(call), is_layer)
     if (fields["depth_multiplier"], fields["dilation_w"], window.dilation_h) != (1, 1, 1):
         return None
-    by_row = fields["weights"].values.reshape(window.kernel_h, fields["kernel_w"], channels)
-    sums = layer_sums(fields, by_row.transpose(2, 1, 0).reshape(channels, -1))
-    if sums is None or channels > _MOST_CHANNELS:
+    input_height, height = call.inputs[0].height, call.outputs[0].height
+    taps = (window.kernel_h, fields["kernel_w"])
+    rows = _Lines(
+        True,
+        taps,
+        fields["stride_w"],
+        fields["pad_left"],
+        fields["input_width"],
+        call.width,
+        channels,
+        channels,
+    )
+    columns = _Lines(
+        False, taps[::-1], window.stride_h, window.pad_top, input_height, height,
+        fields["input_width"] * channels, call.width * channels,
+    )  # fmt: skip
+    if is_layer and columns.cost * call.width < rows.cost * height:
+        special = _by_columns(call, columns)
+        if special is not None:
+            return special
+    found = _parameters(call, rows)
+    if found is None:
         return None
-    core = _core(window.kernel_h, fields["kernel_w"], stride, sums.finish == SATURATE)
+    core, params, scratch_bytes = found
+    return replace(
+        call,
+        kernel=f"depthwise_conv_2d_mve_row<arm_mve::{core.name}>",
+        source="kernels/arm_mve/depthwise_conv_2d",
+        params=params,
+        scratch_bytes=scratch_bytes,
+    )
+
+
+def _by_columns(call: Call, columns: _Lines) -> Call | None:
+    found = _parameters(call, columns)
+    one_row = as_one_row(call)
+    if found is None or one_row is call or columns.taps[0] > 8:
+        return None
+    core, line, scratch_bytes = found
+    given = {
+        "line": line,
+        "input_width": call.params.fields["input_width"],
+        "output_width": call.width,
+        "output_height": columns.length,
+        "stride_w": call.params.fields["stride_w"],
+        "pad_left": call.params.fields["pad_left"],
+    }
+    return replace(
+        one_row,
+        kernel=f"depthwise_conv_2d_mve_map<arm_mve::{core.name}>",
+        source="kernels/arm_mve/depthwise_conv_2d",
+        params=Params("DepthwiseColumnsMve2D", given),
+        scratch_bytes=scratch_bytes,
+    )
+
+
+def _parameters(call: Call, lines: _Lines) -> tuple[_Core, Params, int] | None:
+    """The routine, its `DepthwiseMve2D` and the bytes of scratch; None where no routine takes the lines."""
+    fields, channels = call.params.fields, call.params.fields["input_channels"]
+    by_row = fields["weights"].values.reshape(call.window.kernel_h, fields["kernel_w"], channels)
+    by_line = by_row.transpose(2, 1, 0) if lines.are_rows else by_row.transpose(2, 0, 1)
+    sums = layer_sums(fields, by_line.reshape(channels, -1))
+    if sums is None or lines.output_step > _MOST_OUTPUT_STEP:
+        return None
+    core = _core(*lines.taps, lines.stride, sums.finish == SATURATE)
     if core is None:
         return None
-    step = stride * window.kernel_h
-    pitch = (-(-call.width // 4) * 4 - 1) * step + core.vectors * _LANES
+    step = lines.stride * lines.taps[0]
+    pitch = (-(-lines.length // 4) * 4 - 1) * step + core.vectors * _LANES
     if pitch > _MOST_PITCH:
         return None
     group = max(8, min(_PLANE_BYTES // pitch, channels + 7) // 8 * 8)
     lead = step if core.is_paired else 0
     stream = _stream(sums, core, lead)
-    shared = (
-        "input_width", "kernel_h", "kernel_w", "stride_w", "pad_left", "input_zero_point", "output_zero_point",
-        "output_min", "output_max",
-    )  # fmt: skip
     given = {
         "stream": Constant(stream),
         "stream_bytes": stream.shape[1],
-        "core": core.number,
         "lead": lead,
         "vectors": core.vectors,
         "channels": channels,
         "group": group,
-        **{k: fields[k] for k in shared},
+        "taps_across": lines.taps[0],
+        "taps_along": lines.taps[1],
+        "stride": lines.stride,
+        "pad": lines.pad,
+        "input_length": lines.input_length,
+        "input_step": lines.input_step,
+        "output_step": lines.output_step,
+        **{k: fields[k] for k in ("input_zero_point", "output_zero_point", "output_min", "output_max")},
     }
-    return replace(
-        call,
-        kernel="depthwise_conv_2d_mve_row",
-        source="kernels/arm_mve/depthwise_conv_2d",
-        params=Params("DepthwiseMve2D", given),
-        scratch_bytes=group * pitch + _LANES,
-    )
+    return core, Params("DepthwiseMve2D", given), group * pitch + _LANES
 
 
-def _core(kernel_h: int, kernel_w: int, stride: int, is_saturating: bool) -> _Core | None:
+def _core(across: int, along: int, stride: int, is_saturating: bool) -> _Core | None:
     """The routine for a window, or None where its weights need too many registers."""
-    special = _SATURATING.get((kernel_h, kernel_w, stride)) if is_saturating else None
-    vectors = -(-kernel_h * kernel_w // _LANES)
+    special = _SATURATING.get((across, along, stride)) if is_saturating else None
+    vectors = -(-across * along // _LANES)
     if special or vectors > _MOST_VECTORS:
         return special
-    return _Core(_FIRST_GENERAL + vectors - 1, vectors)
+    return _Core(f"depthwise_to_{vectors * _LANES}_taps", vectors, is_general=True)
 
 
 def _stream(sums: LayerSums, core: _Core, lead: int) -> np.ndarray:
     """`DepthwiseJob::stream` as int8 [channels, bytes]."""
     constants = [sums.bias, sums.multiplier, sums.shift]
-    if core.number >= _FIRST_GENERAL:
+    if core.is_general:
         constants.append((sums.shift < 0).astype(np.int32))
     head = np.stack(constants, axis=1).view(np.int8)
     channels, taps = sums.weights.shape

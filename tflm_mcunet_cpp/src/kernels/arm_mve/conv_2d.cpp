@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bytes.h"
+#include "gather.h"
 
 namespace tflm_mcunet {
 namespace {
@@ -64,54 +65,6 @@ inline void dot_any(const ConvMve2D& conv, const int8_t* x, int32_t step, int32_
   }
 }
 
-// Copies the columns [first, first + kernel_w) of a row; columns outside the input are zero points.
-inline int8_t* gather_columns(const ConvMve2D& conv, const int8_t* row, int32_t input_begin, int32_t first,
-                              int8_t* target) {
-  const int32_t count = conv.kernel_w * conv.input_channels;
-  if (row == nullptr) {
-    arm_mve::fill_bytes(target, conv.input_zero_point, count);
-    return target + count;
-  }
-  int32_t low = first < 0 ? -first : 0;
-  low = low < conv.kernel_w ? low : conv.kernel_w;
-  int32_t high = conv.input_width - first;
-  high = high < conv.kernel_w ? (high > low ? high : low) : conv.kernel_w;
-  if (low > 0) {
-    arm_mve::fill_bytes(target, conv.input_zero_point, low * conv.input_channels);
-  }
-  if (high > low) {
-    arm_mve::copy_bytes(target + low * conv.input_channels,
-                        row + (first + low - input_begin) * conv.input_channels,
-                        (high - low) * conv.input_channels);
-  }
-  if (high < conv.kernel_w) {
-    arm_mve::fill_bytes(target + high * conv.input_channels, conv.input_zero_point,
-                        (conv.kernel_w - high) * conv.input_channels);
-  }
-  return target + count;
-}
-
-// Copies what the output pixel reads whose window begins at column `first`.
-void gather_pixel(const ConvMve2D& conv, const void* const* rows, int32_t input_begin, int32_t first,
-                  int8_t* target) {
-  if (first < 0 || first + conv.kernel_w > conv.input_width) {
-    for (int32_t ky = 0; ky < conv.kernel_h; ++ky) {
-      target = gather_columns(conv, static_cast<const int8_t*>(rows[ky]), input_begin, first, target);
-    }
-    return;
-  }
-  const int32_t count = conv.kernel_w * conv.input_channels;
-  const int32_t skip = (first - input_begin) * conv.input_channels;
-  for (int32_t ky = 0; ky < conv.kernel_h; ++ky, target += count) {
-    const int8_t* row = static_cast<const int8_t*>(rows[ky]);
-    if (row == nullptr) {
-      arm_mve::fill_bytes(target, conv.input_zero_point, count);
-    } else {
-      arm_mve::copy_bytes(target, row + skip, count);
-    }
-  }
-}
-
 inline bool is_apart(const int8_t* first, int32_t first_bytes, const int8_t* second, int32_t second_bytes) {
   const uintptr_t a = reinterpret_cast<uintptr_t>(first);
   const uintptr_t b = reinterpret_cast<uintptr_t>(second);
@@ -148,15 +101,21 @@ void pointwise_mve_row(const void* params, const void* const* rows, void* out, c
 void conv_2d_mve_row(const void* params, const void* const* rows, void* out, const Columns& columns,
                      void* scratch) {
   const ConvMve2D& conv = *static_cast<const ConvMve2D*>(params);
+  const int32_t channels = conv.input_channels;
+  const arm_mve::GatherJob job = {rows,
+                                  conv.kernel_h,
+                                  conv.kernel_w * channels,
+                                  columns.input_begin * channels,
+                                  conv.input_width * channels,
+                                  conv.input_zero_point,
+                                  conv.stride_w * channels,
+                                  pixel_bytes(conv)};
   int8_t* output = static_cast<int8_t*>(out);
   int8_t* const gathered = static_cast<int8_t*>(scratch);
   int8_t* const spare = gathered + conv.tile * pixel_bytes(conv) + 16;
   for (int32_t x = columns.begin; x < columns.end; x += conv.tile) {
     const int32_t pixels = columns.end - x < conv.tile ? columns.end - x : conv.tile;
-    for (int32_t p = 0; p < pixels; ++p) {
-      gather_pixel(conv, rows, columns.input_begin, (x + p) * conv.stride_w - conv.pad_left,
-                   gathered + p * pixel_bytes(conv));
-    }
+    arm_mve::gather_pixels(job, (x * conv.stride_w - conv.pad_left) * channels, pixels, gathered);
     dot_any(conv, gathered, pixel_bytes(conv), pixels, output, spare);
     output += pixels * conv.output_channels;
   }

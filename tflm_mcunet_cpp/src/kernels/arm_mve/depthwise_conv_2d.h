@@ -10,30 +10,64 @@
 
 namespace tflm_mcunet {
 
+// A convolution seen as lines of outputs, each of which is made from `taps_across` lines of the input. The
+// lines are rows, or where maps are higher than wide, columns. Padding and strides are those along a line.
 struct DepthwiseMve2D {
-  const int8_t* stream;  // DepthwiseJob::stream; the taps of a channel as [kernel_w][kernel_h]
+  const int8_t* stream;  // DepthwiseJob::stream; the taps of a channel as [taps_along][taps_across]
   int32_t stream_bytes;  // of a channel
-  int32_t core;          // arm_mve::DepthwiseCore
   int32_t lead;
   int32_t vectors;  // of 16 taps
   int32_t channels;
   int32_t group;  // channels whose planes are held at once, a multiple of 8
-  int32_t input_width;
-  int32_t kernel_h;
-  int32_t kernel_w;
-  int32_t stride_w;
-  int32_t pad_left;
+  int32_t taps_across;
+  int32_t taps_along;
+  int32_t stride;
+  int32_t pad;
+  int32_t input_length;
+  int32_t input_step;   // bytes from pixel to pixel of a line of the input
+  int32_t output_step;  // the same of the output, at most 9,362
   int32_t input_zero_point;
   int32_t output_zero_point;
   int32_t output_min;
   int32_t output_max;
 };
 
-// RowKernel over DepthwiseMve2D: `kernel_h` rows in, each read up to seven bytes behind its end, one row out,
-// which may be the window's first row. Scratch: `group` planes, each of the bytes between the windows of the
-// columns in fours, and `vectors` * 16.
+// Lines that are columns of whole maps. Both maps have their pixels `channels` bytes apart.
+struct DepthwiseColumnsMve2D {
+  const DepthwiseMve2D* line;
+  int32_t input_width;
+  int32_t output_width;
+  int32_t output_height;
+  int32_t stride_w;
+  int32_t pad_left;
+};
+
+// A routine of depthwise_core.h.
+using DepthwiseCore = void (*)(const arm_mve::DepthwiseJob&);
+
+void depthwise_row(DepthwiseCore core, const DepthwiseMve2D& conv, const void* const* rows, void* out,
+                   const Columns& columns, void* scratch);
+void depthwise_map(DepthwiseCore core, const DepthwiseColumnsMve2D& conv, const void* input, void* out,
+                   void* scratch);
+
+// RowKernels, one for each routine so that a program holds what it uses. Rows are read up to seven bytes
+// behind their end. Scratch: `group` planes, each of the bytes between the windows of a line in fours, and
+// `vectors` * 16; and 16.
+//
+// Over DepthwiseMve2D: `taps_across` rows in, one row out, which may be the window's first row.
+template <DepthwiseCore core>
 void depthwise_conv_2d_mve_row(const void* params, const void* const* rows, void* out, const Columns& columns,
-                               void* scratch);
+                               void* scratch) {
+  depthwise_row(core, *static_cast<const DepthwiseMve2D*>(params), rows, out, columns, scratch);
+}
+
+// Over DepthwiseColumnsMve2D: the whole map is the only row, and always computed whole; `taps_across` is at
+// most 8.
+template <DepthwiseCore core>
+void depthwise_conv_2d_mve_map(const void* params, const void* const* rows, void* out,
+                               const Columns& /*columns*/, void* scratch) {
+  depthwise_map(core, *static_cast<const DepthwiseColumnsMve2D*>(params), rows[0], out, scratch);
+}
 
 }  // namespace tflm_mcunet
 

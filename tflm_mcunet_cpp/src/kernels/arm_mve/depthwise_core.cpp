@@ -10,7 +10,8 @@ namespace arm_mve {
 
 #if defined(__ARM_FEATURE_MVE)
 
-namespace {
+// Sixteen bytes at a pointer, which is moved.
+#define LOAD(vector, pointer, bytes) "vldrb.8 " #vector ", [" pointer "], #" #bytes "\n"
 
 // Windows with the sums `a` and `b`.
 #define PAIR_OF_16(advance, a, b) \
@@ -69,28 +70,22 @@ namespace {
 #define PAIR_TO_48(a, b) TWICE(ONE_OF_48, BY_STEP, a, b)
 #define PAIR_TO_64(a, b) TWICE(ONE_OF_64, BY_STEP, a, b)
 
-// A channel's constants and weights from its stream, r4, to the next stream.
-#define SATURATED_HEAD "ldm r4!, {r3, r5, r7}\n"
-#define WEIGHTS_3_STRIDE_1 SATURATED_HEAD "vldrb.8 q5, [r4], #3\nvldrb.8 q4, [r4], #17\n"
-#define WEIGHTS_3_STRIDE_2 SATURATED_HEAD "vldrb.8 q5, [r4], #6\nvldrb.8 q4, [r4], #18\n"
-#define WEIGHTS_5_STRIDE_1  \
-  SATURATED_HEAD            \
-  "vldrb.8 q5, [r4, #16]\n" \
-  "vldrb.8 q4, [r4], #5\n"  \
-  "vldrb.8 q3, [r4, #16]\n" \
-  "vldrb.8 q2, [r4], #35\n"
-#define WEIGHTS_5_STRIDE_2 SATURATED_HEAD "vldrb.8 q2, [r4], #16\nvldrb.8 q3, [r4], #16\n"
-#define WEIGHTS_OF_64       \
-  "vldrb.8 q2, [r4], #16\n" \
-  "vldrb.8 q3, [r4], #16\n" \
-  "vldrb.8 q4, [r4], #16\n" \
-  "vldrb.8 q5, [r4], #16\n"
-#define WEIGHTS_7 SATURATED_HEAD WEIGHTS_OF_64
-#define GENERAL_HEAD "mov r5, r4\nadds r4, r4, #16\n"
-#define WEIGHTS_TO_16 GENERAL_HEAD "vldrb.8 q2, [r4], #16\n"
-#define WEIGHTS_TO_32 WEIGHTS_TO_16 "vldrb.8 q3, [r4], #16\n"
-#define WEIGHTS_TO_48 WEIGHTS_TO_32 "vldrb.8 q4, [r4], #16\n"
-#define WEIGHTS_TO_64 GENERAL_HEAD WEIGHTS_OF_64
+// A channel's constants and weights from its stream, to the next stream.
+#define SATURATED_HEAD(stream) "ldm " stream "!, {r3, r5, r7}\n"
+#define WEIGHTS_3_STRIDE_1(stream) SATURATED_HEAD(stream) LOAD(q5, stream, 3) LOAD(q4, stream, 17)
+#define WEIGHTS_3_STRIDE_2(stream) SATURATED_HEAD(stream) LOAD(q5, stream, 6) LOAD(q4, stream, 18)
+#define WEIGHTS_5_STRIDE_1(stream) \
+  SATURATED_HEAD(stream)           \
+  "vldrb.8 q5, [" stream ", #16]\n" LOAD(q4, stream, 5) "vldrb.8 q3, [" stream ", #16]\n" LOAD(q2, stream, 35)
+#define WEIGHTS_5_STRIDE_2(stream) SATURATED_HEAD(stream) LOAD(q2, stream, 16) LOAD(q3, stream, 16)
+#define WEIGHTS_OF_64(stream) \
+  LOAD(q2, stream, 16) LOAD(q3, stream, 16) LOAD(q4, stream, 16) LOAD(q5, stream, 16)
+#define WEIGHTS_7(stream) SATURATED_HEAD(stream) WEIGHTS_OF_64(stream)
+#define GENERAL_HEAD(stream) "mov r5, " stream "\nadds " stream ", " stream ", #16\n"
+#define WEIGHTS_TO_16(stream) GENERAL_HEAD(stream) LOAD(q2, stream, 16)
+#define WEIGHTS_TO_32(stream) WEIGHTS_TO_16(stream) LOAD(q3, stream, 16)
+#define WEIGHTS_TO_48(stream) WEIGHTS_TO_32(stream) LOAD(q4, stream, 16)
+#define WEIGHTS_TO_64(stream) GENERAL_HEAD(stream) WEIGHTS_OF_64(stream)
 
 // Eight sums to eight output values in q0.
 #define GATHER_SUMS              \
@@ -131,80 +126,104 @@ namespace {
 
 // The frame: 0 bytes of eight output pixels, 4 pixels, 8 stream, 12 its end, 16 deltas of plane and output,
 // 24 clamps.
-#define DEPTHWISE(WEIGHTS, PAIR, FINISH) \
-  asm volatile(                                    \
-      "push {r4-r11, lr}\n"                        \
-      "vpush {d8-d15}\n"                           \
-      "sub sp, sp, #36\n"                          \
-      "ldrd r1, r4, [r0]\n"                        \
-      "ldrd r6, r9, [r0, #8]\n"                    \
-      "strd r4, r6, [sp, #8]\n"                    \
-      "ldrd r2, r3, [r0, #16]\n"                   \
-      "lsls r4, r2, #3\n"                          \
-      "strd r4, r3, [sp]\n"                        \
-      "ldrd r4, r6, [r0, #24]\n"                   \
-      "strd r4, r6, [sp, #16]\n"                   \
-      "ldr r4, [r0, #32]\n"                        \
-      "vdup.16 q6, r4\n"                           \
-      "ldrd r4, r6, [r0, #36]\n"                   \
-      "strd r4, r6, [sp, #24]\n"                   \
-      "ldr r3, [r0, #44]\n"                        \
-      "movs r4, #0\n"                              \
-      "vidup.u16 q7, r4, #1\n"                     \
-      "vmul.i16 q7, q7, r2\n"                      \
-      "1:\n"                                       \
-      "ldrd r4, r6, [sp, #8]\n"                    \
-      "cmp r4, r6\n"                               \
-      "beq.w 6f\n" WEIGHTS                         \
-      "str r4, [sp, #8]\n"                         \
-      "ldr.w r11, [sp, #4]\n"                      \
-      "subs.w r11, r11, #8\n"                      \
-      "bmi.w 3f\n"                                 \
-      "2:\n" PAIR("r0", "r2") PAIR("r4", "r6")     \
-      PAIR("r8", "r10") PAIR("r12", "lr") FINISH   \
-      "ldr r0, [sp]\n"                             \
-      "vstrb.16 q0, [r9, q7]\n"                    \
-      "add r9, r9, r0\n"                           \
-      "subs.w r11, r11, #8\n"                      \
-      "bpl.w 2b\n"                                 \
-      "3:\n"                                       \
-      "adds.w r11, r11, #8\n"                      \
-      "beq.w 5f\n" PAIR("r0", "r2") PAIR("r4", "r6") \
-      "cmp.w r11, #4\n"                            \
-      "ble.w 4f\n" PAIR("r8", "r10") PAIR("r12", "lr") \
-      "4:\n" FINISH                                \
-      "vctp.16 r11\n"                              \
-      "vpst\n"                                     \
-      "vstrbt.16 q0, [r9, q7]\n"                   \
-      "5:\n"                                       \
-      "ldrd r0, r2, [sp, #16]\n"                   \
-      "add r1, r1, r0\n"                           \
-      "add r9, r9, r2\n"                           \
-      "b.w 1b\n"                                   \
-      "6:\n"                                       \
-      "add sp, sp, #36\n"                          \
-      "vpop {d8-d15}\n"                            \
-      "pop {r4-r11, pc}\n")
+#define SET_UP               \
+  "push {r4-r11, lr}\n"      \
+  "vpush {d8-d15}\n"         \
+  "sub sp, sp, #36\n"        \
+  "ldrd r1, r4, [r0]\n"      \
+  "ldrd r6, r9, [r0, #8]\n"  \
+  "strd r4, r6, [sp, #8]\n"  \
+  "mov r11, r4\n"            \
+  "ldrd r2, r8, [r0, #16]\n" \
+  "lsls r4, r2, #3\n"        \
+  "strd r4, r8, [sp]\n"      \
+  "ldrd r4, r6, [r0, #24]\n" \
+  "strd r4, r6, [sp, #16]\n" \
+  "ldr r4, [r0, #32]\n"      \
+  "vdup.16 q6, r4\n"         \
+  "ldrd r4, r6, [r0, #36]\n" \
+  "strd r4, r6, [sp, #24]\n" \
+  "ldr r3, [r0, #44]\n"      \
+  "movs r4, #0\n"            \
+  "vidup.u16 q7, r4, #1\n"   \
+  "vmul.i16 q7, q7, r2\n"
+#define LEAVE         \
+  "6:\n"              \
+  "add sp, sp, #36\n" \
+  "vpop {d8-d15}\n"   \
+  "pop {r4-r11, pc}\n"
+
+#define FOUR(PAIR) PAIR("r0", "r2") PAIR("r4", "r6")
+#define FOUR_MORE(PAIR) PAIR("r8", "r10") PAIR("r12", "lr")
+
+// Channels of any number of pixels: eights, and then four or eight of which some may not exist.
+#define LONG_CHANNELS(WEIGHTS, PAIR, FINISH) \
+  "1:\n"                                           \
+  "ldrd r4, r6, [sp, #8]\n"                        \
+  "cmp r4, r6\n"                                   \
+  "beq.w 6f\n" WEIGHTS("r4")                       \
+  "str r4, [sp, #8]\n"                             \
+  "ldr.w r11, [sp, #4]\n"                          \
+  "subs.w r11, r11, #8\n"                          \
+  "bmi.w 3f\n"                                     \
+  "2:\n" FOUR(PAIR) FOUR_MORE(PAIR) FINISH         \
+  "ldr r0, [sp]\n"                                 \
+  "vstrb.16 q0, [r9, q7]\n"                        \
+  "add r9, r9, r0\n"                               \
+  "subs.w r11, r11, #8\n"                          \
+  "bpl.w 2b\n"                                     \
+  "3:\n"                                           \
+  "adds.w r11, r11, #8\n"                          \
+  "beq.w 5f\n" FOUR(PAIR)                          \
+  "cmp.w r11, #4\n"                                \
+  "ble.w 4f\n" FOUR_MORE(PAIR)                     \
+  "4:\n" FINISH                                    \
+  "vctp.16 r11\n"                                  \
+  "vpst\n"                                         \
+  "vstrbt.16 q0, [r9, q7]\n"                       \
+  "5:\n"                                           \
+  "ldrd r0, r2, [sp, #16]\n"                       \
+  "add r1, r1, r0\n"                               \
+  "add r9, r9, r2\n"                               \
+  "b.w 1b\n"
+
+// Channels of up to eight pixels, whose number is the predicate.
+#define SHORT_CHANNELS(label, WEIGHTS, SUMS, FINISH) \
+  label ":\n" WEIGHTS("r11") SUMS FINISH             \
+      "vpst\n"                                       \
+      "vstrbt.16 q0, [r9, q7]\n"                     \
+      "ldrd r0, r2, [sp, #12]\n"                     \
+      "add r9, r9, #1\n"                             \
+      "add r1, r1, r2\n"                             \
+      "cmp r11, r0\n"                                \
+      "bne.w " label "b\n"
+
+#define DEPTHWISE(WEIGHTS, PAIR)                                                                           \
+  asm volatile(SET_UP                                                                                      \
+               "vctp.16 r8\n"                                                                              \
+               "cmp.w r8, #4\n"                                                                            \
+               "ble.w 8f\n"                                                                                \
+               "cmp.w r8, #8\n"                                                                            \
+               "ble.w 7f\n" LONG_CHANNELS(WEIGHTS, PAIR, FINISH_SATURATED) SHORT_CHANNELS(                 \
+                   "7", WEIGHTS, FOUR(PAIR) FOUR_MORE(PAIR),                                               \
+                   FINISH_SATURATED) "b.w 6f\n" SHORT_CHANNELS("8", WEIGHTS, FOUR(PAIR), FINISH_SATURATED) \
+                   LEAVE)
+
+#define GENERAL_DEPTHWISE(WEIGHTS, PAIR) \
+  asm volatile(SET_UP LONG_CHANNELS(WEIGHTS, PAIR, FINISH_GENERAL) LEAVE)
 
 #define ASSEMBLER __attribute__((naked, noinline)) void
 
-ASSEMBLER k3_s1(const DepthwiseJob&) { DEPTHWISE(WEIGHTS_3_STRIDE_1, PAIR_3_STRIDE_1, FINISH_SATURATED); }
-ASSEMBLER k3_s2(const DepthwiseJob&) { DEPTHWISE(WEIGHTS_3_STRIDE_2, PAIR_3_STRIDE_2, FINISH_SATURATED); }
-ASSEMBLER k5_s1(const DepthwiseJob&) { DEPTHWISE(WEIGHTS_5_STRIDE_1, PAIR_5_STRIDE_1, FINISH_SATURATED); }
-ASSEMBLER k5_s2(const DepthwiseJob&) { DEPTHWISE(WEIGHTS_5_STRIDE_2, PAIR_5_STRIDE_2, FINISH_SATURATED); }
-ASSEMBLER k7_s1(const DepthwiseJob&) { DEPTHWISE(WEIGHTS_7, PAIR_7_STRIDE_1, FINISH_SATURATED); }
-ASSEMBLER k7_s2(const DepthwiseJob&) { DEPTHWISE(WEIGHTS_7, PAIR_7_STRIDE_2, FINISH_SATURATED); }
-ASSEMBLER to_16(const DepthwiseJob&) { DEPTHWISE(WEIGHTS_TO_16, PAIR_TO_16, FINISH_GENERAL); }
-ASSEMBLER to_32(const DepthwiseJob&) { DEPTHWISE(WEIGHTS_TO_32, PAIR_TO_32, FINISH_GENERAL); }
-ASSEMBLER to_48(const DepthwiseJob&) { DEPTHWISE(WEIGHTS_TO_48, PAIR_TO_48, FINISH_GENERAL); }
-ASSEMBLER to_64(const DepthwiseJob&) { DEPTHWISE(WEIGHTS_TO_64, PAIR_TO_64, FINISH_GENERAL); }
-
-using Routine = void (*)(const DepthwiseJob&);
-const Routine kRoutines[] = {k3_s1, k3_s2, k5_s1, k5_s2, k7_s1, k7_s2, to_16, to_32, to_48, to_64};
-
-}  // namespace
-
-void depthwise_channels(const DepthwiseJob& job, int32_t core) { kRoutines[core](job); }
+ASSEMBLER depthwise_3x3_stride_1(const DepthwiseJob&) { DEPTHWISE(WEIGHTS_3_STRIDE_1, PAIR_3_STRIDE_1); }
+ASSEMBLER depthwise_3x3_stride_2(const DepthwiseJob&) { DEPTHWISE(WEIGHTS_3_STRIDE_2, PAIR_3_STRIDE_2); }
+ASSEMBLER depthwise_5x5_stride_1(const DepthwiseJob&) { DEPTHWISE(WEIGHTS_5_STRIDE_1, PAIR_5_STRIDE_1); }
+ASSEMBLER depthwise_5x5_stride_2(const DepthwiseJob&) { DEPTHWISE(WEIGHTS_5_STRIDE_2, PAIR_5_STRIDE_2); }
+ASSEMBLER depthwise_7x7_stride_1(const DepthwiseJob&) { DEPTHWISE(WEIGHTS_7, PAIR_7_STRIDE_1); }
+ASSEMBLER depthwise_7x7_stride_2(const DepthwiseJob&) { DEPTHWISE(WEIGHTS_7, PAIR_7_STRIDE_2); }
+ASSEMBLER depthwise_to_16_taps(const DepthwiseJob&) { GENERAL_DEPTHWISE(WEIGHTS_TO_16, PAIR_TO_16); }
+ASSEMBLER depthwise_to_32_taps(const DepthwiseJob&) { GENERAL_DEPTHWISE(WEIGHTS_TO_32, PAIR_TO_32); }
+ASSEMBLER depthwise_to_48_taps(const DepthwiseJob&) { GENERAL_DEPTHWISE(WEIGHTS_TO_48, PAIR_TO_48); }
+ASSEMBLER depthwise_to_64_taps(const DepthwiseJob&) { GENERAL_DEPTHWISE(WEIGHTS_TO_64, PAIR_TO_64); }
 
 #else
 
@@ -221,10 +240,8 @@ int8_t output_value(const DepthwiseJob& job, const int32_t* constants, const int
   return static_cast<int8_t>(clamp(scaled + job.output_zero_point, job.output_min, job.output_max));
 }
 
-}  // namespace
-
-void depthwise_channels(const DepthwiseJob& job, int32_t core) {
-  const int32_t head = core >= kUpTo16Taps ? 16 : 12;
+// `head`: bytes of constants in a stream.
+void depthwise(const DepthwiseJob& job, int32_t head) {
   const int8_t* plane = job.plane;
   int8_t* out = job.out;
   for (const int8_t* stream = job.stream; stream != job.stream_end; stream += job.stream_bytes) {
@@ -237,6 +254,19 @@ void depthwise_channels(const DepthwiseJob& job, int32_t core) {
     ++out;
   }
 }
+
+}  // namespace
+
+void depthwise_3x3_stride_1(const DepthwiseJob& job) { depthwise(job, 12); }
+void depthwise_3x3_stride_2(const DepthwiseJob& job) { depthwise(job, 12); }
+void depthwise_5x5_stride_1(const DepthwiseJob& job) { depthwise(job, 12); }
+void depthwise_5x5_stride_2(const DepthwiseJob& job) { depthwise(job, 12); }
+void depthwise_7x7_stride_1(const DepthwiseJob& job) { depthwise(job, 12); }
+void depthwise_7x7_stride_2(const DepthwiseJob& job) { depthwise(job, 12); }
+void depthwise_to_16_taps(const DepthwiseJob& job) { depthwise(job, 16); }
+void depthwise_to_32_taps(const DepthwiseJob& job) { depthwise(job, 16); }
+void depthwise_to_48_taps(const DepthwiseJob& job) { depthwise(job, 16); }
+void depthwise_to_64_taps(const DepthwiseJob& job) { depthwise(job, 16); }
 
 #endif
 

@@ -7,27 +7,12 @@
 namespace tflm_mcunet {
 namespace arm_mve {
 
-// The routines: of a kernel and stride with the ending kSaturate, or of any window of up to 16, 32, 48 and 64
-// taps with the ending kGeneral (arm_mve::Finish). codegen/arm_mve/depthwise.py chooses.
-enum DepthwiseCore : int32_t {
-  k3x3Stride1 = 0,
-  k3x3Stride2 = 1,
-  k5x5Stride1 = 2,
-  k5x5Stride2 = 3,
-  k7x7Stride1 = 4,
-  k7x7Stride2 = 5,
-  kUpTo16Taps = 6,
-  kUpTo32Taps = 7,
-  kUpTo48Taps = 8,
-  kUpTo64Taps = 9,
-};
-
-// Channels of one row. The assembler knows the order of the fields.
+// Channels of one line of outputs. The assembler knows the order of the fields.
 //
-// A plane holds the columns that one channel's windows cover, `kernel_h` bytes to a column, so that a window
-// is a run of bytes. `stream` holds for each channel: int32 bias, multiplier and shift (and for kGeneral 1
-// where the shift is not 0); `lead` zeros; the taps in the plane's order, zeros up to 16 times `vectors` of
-// them. The lead makes weights of the window's right neighbour, where one load serves both.
+// A plane holds what one channel's windows cover, in the order in which they follow each other, so that a
+// window is a run of bytes. `stream` holds for each channel: int32 bias, multiplier and shift (and for the
+// routines of any window 1 where the shift is not 0); `lead` zeros; the taps in the plane's order, zeros up
+// to 16 times `vectors` of them. The lead makes weights of the next window, where one load serves both.
 struct DepthwiseJob {
   const int8_t* plane;
   const int8_t* stream;
@@ -48,7 +33,19 @@ struct DepthwiseJob {
 };
 
 // Windows are computed in eights, and the last four or eight of a channel may reach over `count`.
-void depthwise_channels(const DepthwiseJob& job, int32_t core);
+//
+// Of a kernel and stride, ending in kSaturate (arm_mve::Finish).
+void depthwise_3x3_stride_1(const DepthwiseJob& job);
+void depthwise_3x3_stride_2(const DepthwiseJob& job);
+void depthwise_5x5_stride_1(const DepthwiseJob& job);
+void depthwise_5x5_stride_2(const DepthwiseJob& job);
+void depthwise_7x7_stride_1(const DepthwiseJob& job);
+void depthwise_7x7_stride_2(const DepthwiseJob& job);
+// Of any window of that many taps, ending in kGeneral.
+void depthwise_to_16_taps(const DepthwiseJob& job);
+void depthwise_to_32_taps(const DepthwiseJob& job);
+void depthwise_to_48_taps(const DepthwiseJob& job);
+void depthwise_to_64_taps(const DepthwiseJob& job);
 
 }  // namespace arm_mve
 }  // namespace tflm_mcunet

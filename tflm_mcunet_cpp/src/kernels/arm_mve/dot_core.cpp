@@ -88,7 +88,7 @@ namespace {
   "vpop {d8-d15}\n"   \
   "pop {r4-r11, pc}\n"
 
-// The frame: 0 end of the stream, 4 rounds of four chunks, 8 entry into a round, 12 bytes from pair to pair
+// The frame: 0 end of the stream, 4 rounds of eight chunks, 8 entry into a round, 12 bytes from pair to pair
 // of the input, 16 the same of the output less its channels, 20 pairs left, 24 begin of the stream, 28
 // clamps.
 #define SET_UP_PAIRS                                   \
@@ -101,9 +101,9 @@ namespace {
   "str r7, [sp]\n"                                     \
   "ldr r11, [r0, #16]\n"                               \
   "subs r6, r11, #1\n"                                 \
-  "lsrs r4, r6, #2\n"                                  \
+  "lsrs r4, r6, #3\n"                                  \
   "str r4, [sp, #4]\n"                                 \
-  "and r6, r6, #3\n"                                   \
+  "and r6, r6, #7\n"                                   \
   "adr r4, 3f\n"                                       \
   "rsb r6, r6, r6, lsl #3\n" /* 7 times */             \
   "sub r4, r4, r6, lsl #3\n" /* 56 bytes each */       \
@@ -142,16 +142,16 @@ namespace {
 
 #define ASSEMBLER __attribute__((naked, noinline)) void
 
+#define MORE_OF_PAIR CHUNK_OF_PAIR("vmladava", ", #16")
+
 #define PAIRS(PREPARE, FIX, CLAMPED) \
   asm volatile(PROLOGUE SET_UP_PAIRS                                                    \
                "1:\n" CHUNK_OF_PAIR("vmladav", ", #16")                                 \
                "ldr.w r7, [sp, #4]\n"                                                   \
                "ldr.w pc, [sp, #8]\n"                                                   \
                ".balign 4\n"                                                            \
-               "2:\n" CHUNK_OF_PAIR("vmladava", ", #16")                                \
-               CHUNK_OF_PAIR("vmladava", ", #16")                                       \
-               CHUNK_OF_PAIR("vmladava", ", #16")                                       \
-               CHUNK_OF_PAIR("vmladava", ", #16")                                       \
+               "2:\n" MORE_OF_PAIR MORE_OF_PAIR MORE_OF_PAIR MORE_OF_PAIR               \
+               MORE_OF_PAIR MORE_OF_PAIR MORE_OF_PAIR MORE_OF_PAIR                      \
                "3:\n"                                                                   \
                "subs r7, r7, #1\n"                                                      \
                "bpl.w 2b\n"                                                             \
