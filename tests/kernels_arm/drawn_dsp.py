@@ -52,11 +52,17 @@ class Drawer:
         }
 
     def keep(self, y: int) -> None:
-        """Move the output's scale off the one that suits: saturation, and multipliers above 1."""
+        """Move the output's scale off the one that suits: saturation, and multipliers above 1 and below 0."""
         tensor = self.builder.tensors[y]
         scale = float(np.float32(tensor.scale * self.pick(1.0, 1.0, 1.0, 0.002, 0.3, 20.0, 3000.0)))
         self.builder.tensors[y] = replace(tensor, quantization=Quantization((scale,), (tensor.zero_point,)))
         self.outputs.append(y)
+        weights = self.builder.ops[-1].inputs[1]
+        quantization = self.builder.tensors[weights].quantization
+        if self.pick(True, False, False) and len(quantization.scale) > 1:
+            scales = tuple(s * self.pick(1, -1) for s in quantization.scale)
+            turned = replace(quantization, scale=scales)
+            self.builder.tensors[weights] = replace(self.builder.tensors[weights], quantization=turned)
 
     def pointwise(self) -> None:
         x = self.image(7, self.pick(1, 3, 4, 5, 8, 16, 17, 20, 24, 36))

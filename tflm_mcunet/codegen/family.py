@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from tflm_mcunet.codegen.arm_dsp import lower as arm_dsp
 from tflm_mcunet.codegen.arm_mve import lower as arm_mve
 from tflm_mcunet.codegen.call import Call
+from tflm_mcunet.codegen.positive_multipliers import with_positive_multipliers
 from tflm_mcunet.codegen.riscv import lower as riscv
 from tflm_mcunet.errors import UsageError
 
@@ -57,4 +58,6 @@ def specialised(call: Call, family: str, *, is_layer: bool, overlaps: bool) -> C
         raise UsageError(
             f"Expected `family` to be one of {', '.join((PORTABLE, *_SPECIALISE))}, got {family!r}"
         )
-    return _SPECIALISE[family](call, is_layer=is_layer, overlaps=overlaps)
+    turned = with_positive_multipliers(call)
+    special = turned and _SPECIALISE[family](turned, is_layer=is_layer, overlaps=overlaps)
+    return call if special is None or special is turned else special
