@@ -25,6 +25,7 @@ _PUBLIC = {
     "McuNetError": "tflm_mcunet.errors",
     "MemoryReport": "tflm_mcunet.report",
     "ModelError": "tflm_mcunet.errors",
+    "QuantizationReport": "tflm_mcunet.report.quantization",
     "QuantizedModel": "tflm_mcunet.quantize",
     "RunResult": "tflm_mcunet.deploy.result",
     "Target": "tflm_mcunet.targets",
@@ -35,6 +36,7 @@ _PUBLIC = {
     "convert": "tflm_mcunet.convert",
     "cpp_sources": "tflm_mcunet.cpp",
     "export_tinyengine": "tflm_mcunet.export",
+    "quantization_report": "tflm_mcunet.report.quantization",
     "quantize": "tflm_mcunet.quantize",
     "run": "tflm_mcunet.execute",
 }

@@ -124,6 +124,12 @@ def _train(
     return Trained(tflite, history, difference)
 
 
+def plain_model(serving: ServingModel) -> ServingModel:
+    """The model as fine-tuning rebuilds it, before it is trained and without rounding."""
+    rebuilt = rebuild(canonical(describe(serving.source)))
+    return ServingModel("tf_keras", serving.inputs, _function(rebuilt), rebuilt)
+
+
 def _outputs(model: Any, network: Network) -> list[OutputSpec]:
     producers = network.producers()
     names = list(getattr(model, "output_names", ()) or ())

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
-from functools import lru_cache
 from html import escape
-from importlib import resources
 
 from tflm_mcunet.report.frontier_svg import frontier_svg
 from tflm_mcunet.report.memory_report import MemoryReport, Timeline, printable
+from tflm_mcunet.report.page import page
 from tflm_mcunet.report.text import number, percent
 from tflm_mcunet.report.timeline_svg import axis_svg, chart_svg, runs
 
@@ -18,20 +15,8 @@ from tflm_mcunet.report.timeline_svg import axis_svg, chart_svg, runs
 _WIDTH, _HEIGHT = 1034.0, 300
 
 
-@lru_cache(maxsize=2)
-def _asset(name: str) -> str:
-    return resources.files("tflm_mcunet.report").joinpath(name).read_text(encoding="utf-8")
-
-
 def render_html(report: MemoryReport) -> str:
-    """The whole page.
-
-    The content security policy allows this page's own script by its hash and nothing else: even markup that
-    slipped through the escaping would not run.
-    """
-    style, script = _asset("page.css"), _asset("page.js")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{digest}'"
+    """The whole page."""
     body = "\n".join(
         part
         for part in (
@@ -46,16 +31,7 @@ def render_html(report: MemoryReport) -> str:
         )
         if part
     )
-    title = escape(printable(report.name))
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="color-scheme" content="light dark">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{escape(policy)}">\n'
-        f'<title>{title} – memory report</title>\n<link rel="icon" href="data:,">\n'
-        f"<style>\n{style}</style>\n</head>\n<body>\n<main>\n"
-        f"{body}\n</main>\n<script>{script}</script>\n</body>\n</html>\n"
-    )
+    return page(f"{printable(report.name)} – memory report", body)
 
 
 def _header(report: MemoryReport) -> str:
