@@ -18,10 +18,13 @@ struct HostNode {
   TfLiteIntArray* outputs;
   TfLiteIntArray* intermediates;
   void* user_data;
+  void* builtin_data;
 };
 inline void* user_data(TfLiteNode* node) { return reinterpret_cast<HostNode*>(node)->user_data; }
+inline const void* builtin_data(TfLiteNode* node) { return reinterpret_cast<HostNode*>(node)->builtin_data; }
 #else
 inline void* user_data(TfLiteNode* node) { return node->user_data; }
+inline const void* builtin_data(TfLiteNode* node) { return node->builtin_data; }
 #endif
 
 }  // namespace tflm_mcunet

@@ -1,0 +1,105 @@
+#include "kernel_weighted.h"
+
+#include <math.h>
+
+#include "kernel_parameters.h"
+
+namespace tflm_mcunet {
+namespace {
+
+int64_t magnitude(int64_t value) { return value < 0 ? -value : value; }
+
+// The largest sum of products of one channel in magnitude, over every input; with the bias, and without.
+int64_t largest_sum(const Weighted& weighted, const WeightLayout& layout, int32_t channel, bool with_bias) {
+  const int32_t low = -128 - weighted.input.zero_point;
+  const int32_t high = 127 - weighted.input.zero_point;
+  const int8_t* weight = weighted.weight_values + channel * layout.channel_stride;
+  int64_t largest = 0;
+  int64_t smallest = 0;
+  for (int32_t i = 0; i < layout.taps; ++i, weight += layout.tap_stride) {
+    const int32_t one = *weight * low;
+    const int32_t other = *weight * high;
+    largest += one > other ? one : other;
+    smallest += one > other ? other : one;
+  }
+  const int64_t offset = with_bias && weighted.bias_values != nullptr ? weighted.bias_values[channel] : 0;
+  const int64_t above = magnitude(largest + offset);
+  const int64_t below = magnitude(smallest + offset);
+  return above > below ? above : below;
+}
+
+// Whether no input makes TFLite Micro's int32 arithmetic overflow. The bound that needs no weights holds
+// nearly always, so that Prepare seldom reads them.
+bool channel_fits(const Weighted& weighted, const WeightLayout& layout, int32_t channel, int32_t shift) {
+  const int64_t products = static_cast<int64_t>(layout.taps) * 128 * 255;
+  const int64_t offset = weighted.bias_values == nullptr ? 0 : magnitude(weighted.bias_values[channel]);
+  if (has_headroom(products + offset, shift)) {
+    return true;
+  }
+  return has_headroom(largest_sum(weighted, layout, channel, false), 0) &&
+         has_headroom(largest_sum(weighted, layout, channel, true), shift);
+}
+
+}  // namespace
+
+const char* read_weighted(const Operator& op, Weighted* weighted) {
+  if (!op.input(0, &weighted->input) || !op.input(1, &weighted->weights) || !op.output(&weighted->output)) {
+    return "an operand is missing, or has more than 6 axes";
+  }
+  if (!is_int8(weighted->input) || !is_int8(weighted->output)) {
+    return kNotInt8;
+  }
+  if (weighted->weights.type != kTfLiteInt8 || weighted->weights.data == nullptr) {
+    return "the weights must be int8 constants";
+  }
+  if (!weighted->weights.is_symmetric || weighted->weights.scale_count < 1) {
+    return "the weights must be quantised symmetrically";
+  }
+  weighted->weight_values = static_cast<const int8_t*>(weighted->weights.data);
+  weighted->bias_values = nullptr;
+  if (op.has_input(2)) {
+    if (!op.input(2, &weighted->bias) || weighted->bias.type != kTfLiteInt32 ||
+        weighted->bias.data == nullptr) {
+      return "the biases must be int32 constants";
+    }
+    weighted->bias_values = static_cast<const int32_t*>(weighted->bias.data);
+  }
+  return nullptr;
+}
+
+const char* prepare_weighted(const Operator& op, const WeightLayout& layout, int32_t activation,
+                             bool is_layer, Weighted* weighted) {
+  const int32_t scales = weighted->weights.scale_count;
+  if (scales != 1 && scales != layout.channels) {
+    return "the number of weight scales is neither 1 nor that of the output channels";
+  }
+  if (weighted->bias_values != nullptr && weighted->bias.elements != layout.channels) {
+    return "the number of biases is not that of the output channels";
+  }
+  if (!activation_range(activation, weighted->output.scale, weighted->output.zero_point,
+                        &weighted->output_min, &weighted->output_max)) {
+    return "the fused activation has no int8 form";
+  }
+  const size_t count = static_cast<size_t>(layout.channels);
+  weighted->multiplier = static_cast<int32_t*>(op.keep(count * sizeof(int32_t)));
+  weighted->shift = static_cast<int8_t*>(op.keep(count));
+  if (weighted->multiplier == nullptr || weighted->shift == nullptr) {
+    return kNoMemory;
+  }
+  const float input_scale = weighted->input.scale;
+  const double output_scale = static_cast<double>(weighted->output.scale);
+  for (int32_t c = 0; c < layout.channels; ++c) {
+    const float weight_scale = weighted->weights.scales[scales == 1 ? 0 : c];
+    const double product = is_layer ? static_cast<double>(input_scale * weight_scale)
+                                    : static_cast<double>(input_scale) * static_cast<double>(weight_scale);
+    const Multiplier found = quantize_multiplier(product / output_scale);
+    weighted->multiplier[c] = found.value;
+    weighted->shift[c] = static_cast<int8_t>(found.shift);
+    if (!channel_fits(*weighted, layout, c, found.shift)) {
+      return "some input would overflow an int32 sum";
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace tflm_mcunet
