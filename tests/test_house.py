@@ -36,7 +36,7 @@ FLOORS = (
     ("execute", "export", "callbacks", "tinynas", "bench"),
     ("cli_output",),
     ("cli_model",),
-    ("cli_bench",),
+    ("cli_bench", "cli_quantize"),
     ("cli_commands",),
     ("cli",),
     ("__main__",),

@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from tflm_mcunet import cli_bench, cli_commands, cli_model
+from tflm_mcunet import cli_bench, cli_commands, cli_model, cli_quantize
 from tflm_mcunet.cli_output import one_line, parse_size, write_json
 from tflm_mcunet.errors import McuNetError, UsageError
 
@@ -59,6 +59,9 @@ def build_parser() -> argparse.ArgumentParser:
     _add_analyze(commands)
     _add_convert(commands)
     _add_run(commands)
+    cli_quantize.add_arguments(
+        _command(commands, "quantize", cli_quantize.quantize, "Make a float model INT8, fine-tuned or not.")
+    )
     cli_bench.add_arguments(
         _command(commands, "bench", cli_bench.bench, "Count what models execute on emulated cores.")
     )
