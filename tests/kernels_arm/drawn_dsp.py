@@ -135,6 +135,48 @@ class Drawer:
         )
         self.keep(y)
 
+    def product(self) -> None:
+        shape = (1, self.between(1, 5), self.between(1, 5), self.pick(1, 3, 4, 8, 13))
+        a, b = (
+            self.builder.input(shape, scale=self.pick(0.05, 0.004), zero_point=self.zero_point())
+            for _ in "ab"
+        )
+        activation = self.pick("NONE", "NONE", "RELU")
+        self.keep(self.builder.binary("MUL", a, b, activation=activation, zero_point=self.zero_point()))
+
+    def broadcast(self) -> None:
+        """A map and what a gate or a constant gives: a value for each channel, each pixel, each row, or one."""
+        height, width, channels = self.between(1, 5), self.between(1, 5), self.pick(4, 5, 8, 16, 20)
+        shape = self.pick(
+            (1, 1, channels), (height, width, 1), (height, 1, channels), (1, 1, 1), (height, 1, 1)
+        )
+        x = self.builder.input((1, height, width, channels), scale=0.05, zero_point=self.zero_point())
+        gate = {"scale": self.pick(0.05, 0.004), "zero_point": self.zero_point()}
+        if self.pick(True, False):
+            values = self.random.integers(-128, 128, (1, *shape))
+            y = self.builder.constant(values, "int8", **gate)
+        else:
+            y = self.builder.input((1, *shape), **gate)
+        operands = self.pick((x, y), (y, x))
+        self.keep(
+            self.builder.binary(self.pick("ADD", "SUB", "MUL"), *operands, zero_point=self.zero_point())
+        )
+
+    def table(self) -> None:
+        x = self.image(6, self.pick(1, 3, 4, 9, 16))
+        kind, scale, zero_point = self.pick(
+            ("LOGISTIC", 1 / 256, -128), ("TANH", 1 / 128, 0), ("HARD_SWISH", 0.03, self.zero_point())
+        )
+        y = self.builder.op(kind, [x], scale=scale, zero_point=zero_point)
+        self.outputs.append(y)
+
+    def mean(self) -> None:
+        x = self.image(self.pick(4, 20), self.pick(1, 3, 8, 13, 20))
+        y = self.builder.mean(
+            x, (1, 2), keep_dims=self.pick(True, False), scale=0.04, zero_point=self.zero_point()
+        )
+        self.keep(y)
+
 
 def drawn_graph(draw: Callable[[Drawer], None], seed: int, count: int) -> Graph:
     """A graph of `count` independent operators."""

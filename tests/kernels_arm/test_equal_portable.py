@@ -8,7 +8,10 @@ import drawn_dsp
 import pytest
 from drawn_dsp import Drawer
 
+from tflm_mcunet.builder import GraphBuilder
+from tflm_mcunet.codegen.program import build_program
 from tflm_mcunet.convert import convert
+from tflm_mcunet.ops import VALID
 
 needs_board = pytest.mark.skipif(
     not (shutil.which("qemu-system-arm") and shutil.which("arm-none-eabi-g++")),
@@ -29,6 +32,11 @@ OPERATORS = 60
         (Drawer.depthwise_conv_2d, 0.6),
         (Drawer.fully_connected, 0.6),
         (Drawer.add, 0.3),
+        (Drawer.product, 0.4),
+        (Drawer.broadcast, 0.3),
+        (Drawer.pool_2d, 0.9),
+        (Drawer.table, 0.9),
+        (Drawer.mean, 0.3),
     ],
 )
 def test_drawn_operators_give_the_bytes_of_the_portable_kernels(draw, share: float, seed: int) -> None:
@@ -44,3 +52,17 @@ def test_networks_give_the_same_bytes_however_they_are_scheduled(kind: str) -> N
         conversion = convert(drawn_dsp.bottlenecks(seed), schedule=kind)
         assert any(stage.plan is not None for stage in conversion.schedule.stages) == (kind == "stream")
         drawn_dsp.assert_family_agrees(conversion.schedule, FAMILY, BOARD)
+
+
+@needs_board
+@pytest.mark.parametrize("tail", ["AVERAGE_POOL_2D", "MEAN"])
+def test_sums_over_rows_are_the_portable_ones(tail: str) -> None:
+    b = GraphBuilder(5)
+    x = b.input((1, 20, 31, 3), zero_point=-5)
+    x = b.conv_2d(x, 13, (3, 3), activation="RELU6", zero_point=-128)
+    x = b.conv_2d(x, 9, (1, 1), zero_point=7)
+    x = b.pool_2d(tail, x, (20, 31), padding=VALID) if tail != "MEAN" else b.mean(x, (1, 2), keep_dims=True)
+    conversion = convert(b.finish([x]), schedule="stream")
+    stages = build_program(conversion.schedule, FAMILY).stages
+    assert any(s.call.is_sum and "arm_dsp" in s.call.source for stage in stages for s in stage.steps)
+    drawn_dsp.assert_family_agrees(conversion.schedule, FAMILY, BOARD)

@@ -19,6 +19,9 @@ _SPECIALISE: Mapping[str, Callable[..., Call]] = {
     "riscv": riscv.specialise,
 }
 
+#: What each family's kernels may read from flash; most read a few bytes behind their inputs.
+_EXACT_READERS: Mapping[str, frozenset[str]] = {"arm_dsp": arm_dsp.EXACT_READERS}
+
 #: Core -> the family that it runs best.
 _CORES = {
     "cortex-m4": "arm_dsp",
@@ -38,6 +41,11 @@ def family_of(core: str) -> str:
     """
     name = core.lower().removeprefix("qemu:")
     return "riscv" if name.startswith("rv32") else _CORES.get(name, PORTABLE)
+
+
+def reads_constants(call: Call, family: str) -> bool:
+    """Whether the inputs of the family's kernel for a portable call may be constants in flash."""
+    return call.source in _EXACT_READERS.get(family, frozenset())
 
 
 def specialised(call: Call, family: str, *, is_layer: bool, overlaps: bool) -> Call:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from tflm_mcunet.codegen.call import Call, View
-from tflm_mcunet.codegen.family import PORTABLE, specialised
+from tflm_mcunet.codegen.family import PORTABLE, reads_constants, specialised
 from tflm_mcunet.codegen.lower import lower, lower_sum
 from tflm_mcunet.errors import UnsupportedOpError
 from tflm_mcunet.graph import Graph, Op
@@ -243,8 +243,9 @@ class _Places:
         return self.number(rows)
 
     def specialised(self, call: Call, *, is_layer: bool, overlaps: bool = False) -> Call:
-        """The family's call; it may read a few bytes behind its input, so that must lie in the arena."""
-        if call.whole or call.is_sum or any(self.graph.tensors[v.tensor].is_constant for v in call.inputs):
+        """The family's call; most may read a few bytes behind their inputs, so these must lie in the arena."""
+        has_constant = any(self.graph.tensors[v.tensor].is_constant for v in call.inputs)
+        if has_constant and not reads_constants(call, self.family):
             return call
         return specialised(call, self.family, is_layer=is_layer, overlaps=overlaps)
 
@@ -289,7 +290,9 @@ def _stream(places: _Places, plan: StreamPlan) -> ProgramStage:
         call = places.folded_call(operator.op, as_sum=operator.accumulator >= 0)
         scratch = max(operator.accumulator, 0)
         special = places.specialised(call, is_layer=False)
-        if special is not call:
+        if special.is_sum:
+            call = special
+        elif special is not call:
             call, scratch = special, places.shared_scratch(special.scratch_bytes)
         elif operator.in_place and call.in_place_scratch_bytes:
             scratch = places.shared_scratch(call.in_place_scratch_bytes)

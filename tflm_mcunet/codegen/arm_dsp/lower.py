@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
-from tflm_mcunet.codegen.arm_dsp import dense, depthwise
-from tflm_mcunet.codegen.arm_dsp import sum as dsp_sum
-from tflm_mcunet.codegen.arm_dsp.shared import as_one_row
-from tflm_mcunet.codegen.call import Call, Params
+from tflm_mcunet.codegen.arm_dsp import binary, dense, depthwise, reduce
+from tflm_mcunet.codegen.call import Call
+
+#: Kernels that take words of both sides alike: the output may lie where an input does.
+_ELEMENTWISE = ("lookup_row", "product_broadcast", "product_row", "sum_broadcast", "sum_row")
+
+#: Sources whose kernels here read no byte behind their inputs, so that these may lie in flash.
+EXACT_READERS = frozenset(("kernels/binary",))
 
 
 def specialise(call: Call, *, is_layer: bool, overlaps: bool) -> Call:
@@ -20,27 +23,23 @@ def specialise(call: Call, *, is_layer: bool, overlaps: bool) -> Call:
         overlaps: bool. The whole output shares bytes with a whole input.
     """
     lowering = _LOWERINGS.get(call.kernel)
-    if overlaps and call.kernel != "sum_row":
+    if overlaps and call.kernel not in _ELEMENTWISE:
         return call
     return (lowering(call, is_layer) if lowering else None) or call
 
 
-def _sum(call: Call, is_layer: bool) -> Call | None:
-    found = dsp_sum.constants(call.params.fields)
-    if found is None:
-        return None
-    dsp = replace(
-        call,
-        kernel="sum_dsp_row",
-        source="kernels/arm_dsp/sum",
-        params=Params("SumDsp", {"channels": call.params.fields["channels"], **found}),
-    )
-    return as_one_row(dsp) if is_layer else dsp
-
-
 _LOWERINGS: Mapping[str, Callable[[Call, bool], Call | None]] = {
+    "average_pool_2d_row": reduce.average_pool_2d,
+    "average_pool_2d_sum": reduce.row_sum,
     "conv_2d_row": dense.conv_2d,
-    "fully_connected_row": dense.fully_connected,
-    "sum_row": _sum,
     "depthwise_conv_2d_row": depthwise.depthwise_conv_2d,
+    "fully_connected_row": dense.fully_connected,
+    "lookup_row": binary.lookup,
+    "max_pool_2d_row": reduce.max_pool_2d,
+    "mean": reduce.mean,
+    "mean_sum": reduce.row_sum,
+    "product_broadcast": binary.broadcast,
+    "product_row": binary.binary,
+    "sum_broadcast": binary.broadcast,
+    "sum_row": binary.binary,
 }

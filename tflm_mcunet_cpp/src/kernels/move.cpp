@@ -9,13 +9,28 @@ namespace {
 
 constexpr int32_t kAxes = 6;
 
+// Copies the runs along one axis; single bytes, as most transpositions move them, without a call.
+inline void move_runs(int32_t count, int32_t source_stride, int32_t target_stride, int32_t run_bytes,
+                      const uint8_t* source, uint8_t* target) {
+  if (run_bytes == 1) {
+    for (; count > 0; --count, source += source_stride, target += target_stride) {
+      *target = *source;
+    }
+    return;
+  }
+  for (; count > 0; --count, source += source_stride, target += target_stride) {
+    memcpy(target, source, static_cast<size_t>(run_bytes));
+  }
+}
+
 // Copies one part; an index per axis is counted up like the digits of a number, the innermost first.
 void move_part(const int32_t* extent, const int32_t* source_stride, const int32_t* target_stride,
                int32_t run_bytes, const uint8_t* source, uint8_t* target) {
-  int32_t index[kAxes] = {0, 0, 0, 0, 0, 0};
+  constexpr int32_t kLast = kAxes - 1;
+  int32_t index[kLast] = {0, 0, 0, 0, 0};
   for (;;) {
-    memcpy(target, source, static_cast<size_t>(run_bytes));
-    int32_t axis = kAxes - 1;
+    move_runs(extent[kLast], source_stride[kLast], target_stride[kLast], run_bytes, source, target);
+    int32_t axis = kLast - 1;
     for (; axis >= 0; --axis) {
       if (++index[axis] < extent[axis]) {
         source += source_stride[axis];

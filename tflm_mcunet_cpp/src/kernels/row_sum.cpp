@@ -37,8 +37,16 @@ void add_pool_row(const void* params, const void* row, int32_t* sums, const Colu
   }
 }
 
+void add_mean_row(const void* params, const void* row, int32_t* sums, const Columns& /*columns*/) {
+  const MapMean& mean = *static_cast<const MapMean*>(params);
+  add_pixels(static_cast<const int8_t*>(row), mean.input_width, mean.channels, sums);
+}
+
+}  // namespace
+
 // The output lies at or before the sums that have not been read yet, so they may share bytes.
-void finish_pool(const void* params, const int32_t* sums, int32_t rows, void* out, const Columns& columns) {
+void finish_average_pool_2d(const void* params, const int32_t* sums, int32_t rows, void* out,
+                            const Columns& columns) {
   const Pool2D& pool = *static_cast<const Pool2D*>(params);
   int8_t* output = static_cast<int8_t*>(out);
   for (int32_t x = columns.begin; x < columns.end; ++x) {
@@ -52,11 +60,6 @@ void finish_pool(const void* params, const int32_t* sums, int32_t rows, void* ou
   }
 }
 
-void add_mean_row(const void* params, const void* row, int32_t* sums, const Columns& /*columns*/) {
-  const MapMean& mean = *static_cast<const MapMean*>(params);
-  add_pixels(static_cast<const int8_t*>(row), mean.input_width, mean.channels, sums);
-}
-
 void finish_mean(const void* params, const int32_t* sums, int32_t /*rows*/, void* out,
                  const Columns& /*columns*/) {
   const MapMean& mean = *static_cast<const MapMean*>(params);
@@ -67,9 +70,7 @@ void finish_mean(const void* params, const int32_t* sums, int32_t /*rows*/, void
   }
 }
 
-}  // namespace
-
-const SumKernels average_pool_2d_sum = {add_pool_row, finish_pool};
+const SumKernels average_pool_2d_sum = {add_pool_row, finish_average_pool_2d};
 const SumKernels mean_sum = {add_mean_row, finish_mean};
 
 }  // namespace tflm_mcunet

@@ -25,6 +25,11 @@ extern const SumKernels average_pool_2d_sum;
 // SumKernels over MapMean.
 extern const SumKernels mean_sum;
 
+// How they finish, for other ways to add.
+void finish_average_pool_2d(const void* params, const int32_t* sums, int32_t rows, void* out,
+                            const Columns& columns);
+void finish_mean(const void* params, const int32_t* sums, int32_t rows, void* out, const Columns& columns);
+
 }  // namespace tflm_mcunet
 
 #endif  // TFLM_MCUNET_KERNELS_ROW_SUM_H_
