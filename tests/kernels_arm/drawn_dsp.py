@@ -59,7 +59,7 @@ class Drawer:
         self.outputs.append(y)
         weights = self.builder.ops[-1].inputs[1]
         quantization = self.builder.tensors[weights].quantization
-        if self.pick(True, False, False) and len(quantization.scale) > 1:
+        if self.pick(True, False, False) and quantization and len(quantization.scale) > 1:
             scales = tuple(s * self.pick(1, -1) for s in quantization.scale)
             turned = replace(quantization, scale=scales)
             self.builder.tensors[weights] = replace(self.builder.tensors[weights], quantization=turned)

@@ -23,16 +23,17 @@ def reference_outputs(affine: Affine, channel: int, sums: np.ndarray) -> np.ndar
 
 
 def kernel_outputs(
-    found: Records, affine: Affine, channel: int, sums: np.ndarray, offset: np.ndarray
+    found: Records, affine: Affine, channel: int, sums: np.ndarray, offset: np.ndarray, bits: int = BITS
 ) -> np.ndarray:
     """What the kernels compute from TFLite Micro's sums, with 32-bit wrapping."""
-    products = np.zeros_like(sums) if found.is_constant[channel] else (sums - int(offset[channel])) << BITS
+    products = np.zeros_like(sums) if found.is_constant[channel] else (sums - int(offset[channel])) << bits
     acc = (products + int(found.bias[channel]) + (1 << 31)) % (1 << 32) - (1 << 31)
     if found.shifts is None:
         shift, constant = found.shift, found.constant
     else:
         shift = int(found.shifts[channel]) + 1
-        constant = (found.constant << (shift - 1)) + 64 - np.where(acc < 0, 128, 0)
+        constant = (found.constant << (shift - 1)) + (1 << (bits - 2))
+        constant = constant - np.where(acc < 0, 1 << (bits - 1), 0)
     value = (acc * int(found.multiplier[channel]) >> 32) + constant
     assert np.abs(value).max() < 1 << 31
     return np.clip(value >> shift, affine.low, affine.high)
@@ -50,20 +51,20 @@ def telling_sums(
     return np.unique(chosen[(chosen >= low) & (chosen <= high)])
 
 
-def checked_layer(affine: Affine, random: np.random.Generator) -> tuple[int, int] | None:
+def checked_layer(affine: Affine, random: np.random.Generator, bits: int = BITS) -> tuple[int, int] | None:
     """The finish and the number of sums for which a drawn layer was compared; None where it has no records."""
     channels = len(affine.multiplier)
     reach = 1 << random.integers(6, 24, channels)
     middle = random.integers(-reach // 4, reach // 4 + 1)
     smallest, largest = middle - reach // 2, middle + reach // 2
     offset = random.integers(smallest, largest + 1)
-    found = records(affine, smallest, largest, offset)
+    found = records(affine, smallest, largest, offset, bits, is_shared=bits == BITS)
     if found is None:
         return None
     count = 0
     for channel in range(channels):
         sums = telling_sums(affine, channel, int(smallest[channel]), int(largest[channel]), random)
-        computed = kernel_outputs(found, affine, channel, sums, offset)
+        computed = kernel_outputs(found, affine, channel, sums, offset, bits)
         expected = reference_outputs(affine, channel, sums)
         wrong = sums[computed != expected]
         assert not len(wrong), (affine, channel, wrong[:5])
@@ -82,6 +83,12 @@ def test_records_are_exact_for_the_sums_of_drawn_layers(channels: int) -> None:
     # Channels that lie twelve octaves apart share no shift; the third test draws some that do.
     assert counts[SIGN_FIX] > 100_000 and counts[CLAMP] > 100_000
     assert counts[SATURATE] > 100_000 or channels > 1
+
+
+def test_records_of_channels_are_exact_for_sums_times_128() -> None:
+    random = np.random.default_rng(17)
+    checked = [checked_layer(drawn_affine(random, 4), random, 7) for _ in range(60)]
+    assert sum(c[1] for c in checked if c) > 300_000
 
 
 def test_every_sum_of_a_narrow_layer_is_exact() -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
-from tflm_mcunet.codegen.arm_dsp.records import Records, records
+from tflm_mcunet.codegen.arm_dsp.records import Records
 from tflm_mcunet.codegen.arm_dsp.requantize import CLAMP, SATURATE, SIGN_FIX
-from tflm_mcunet.codegen.arm_dsp.shared import as_one_row, layer_affine, sum_bounds
+from tflm_mcunet.codegen.arm_dsp.shared import as_one_row, layer_records
 from tflm_mcunet.codegen.call import Call, Constant, Params, Symbol
 
 #: Bytes of scratch for each word of four input values: three widened pixels.
@@ -28,9 +26,9 @@ def conv_2d(call: Call, is_layer: bool) -> Call | None:
     weights = fields["weights"].values.reshape(channels, -1)
     is_pointwise = _is_pointwise(call)
     order = _pointwise_order(weights.shape[1]) if is_pointwise else _window_order(kernel_h, weights.shape[1])
-    found = _records(fields, weights)
+    found = layer_records(fields, weights)
     stream = _dot_stream(weights, order, found) if found else None
-    if found is None or stream is None:
+    if found is None or stream is None or max(fields["input_width"], *weights.shape) >= 1 << 15:
         return None
     words, row_values = len(order) // 2, weights.shape[1] // kernel_h
     has_last = not is_pointwise and row_values % 4 == 1
@@ -70,7 +68,7 @@ def fully_connected(call: Call, _: bool) -> Call | None:
     fields = call.params.fields
     weights = fields["weights"].values.reshape(-1, fields["depth"])
     order = _pointwise_order(fields["depth"])
-    found = _records(fields, weights)
+    found = layer_records(fields, weights)
     packed = _packed(weights, order, found) if found else None
     if found is None or packed is None:
         return None
@@ -111,13 +109,6 @@ def _is_pointwise(call: Call) -> bool:
         return False
     is_inside = (call.width - 1) * fields["stride_w"] < fields["input_width"]
     return is_inside and (call.outputs[0].height - 1) * window.stride_h < call.inputs[0].height
-
-
-def _records(fields: Mapping[str, Any], weights: np.ndarray) -> Records | None:
-    smallest, largest = sum_bounds(fields, weights)
-    bias = fields["bias"].values.astype(np.int64) if fields["bias"] else np.zeros(len(weights), np.int64)
-    offset = bias - fields["input_zero_point"] * weights.astype(np.int64).sum(axis=1)
-    return records(layer_affine(fields), smallest, largest, offset)
 
 
 def _pointwise_order(inputs: int) -> np.ndarray:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from tflm_mcunet.codegen.arm_dsp.dense import conv_2d
-from tflm_mcunet.codegen.arm_dsp.requantize import SATURATE
-from tflm_mcunet.codegen.arm_dsp.shared import layer_constants
-from tflm_mcunet.codegen.call import Call, Constant, Params, View
+from tflm_mcunet.codegen.arm_dsp.requantize import SATURATE, finish_of
+from tflm_mcunet.codegen.arm_dsp.shared import layer_affine, layer_constants, layer_records
+from tflm_mcunet.codegen.call import Call, Constant, Params, Symbol, View
 from tflm_mcunet.ops import Window
 
 #: Shifts that the core for 3x3 windows knows at stride 1.
@@ -40,20 +42,22 @@ def depthwise_conv_2d(call: Call, is_layer: bool) -> Call | None:
     weights = fields["weights"].values.reshape(kernel, kernel, channels).transpose(2, 0, 1)
     if kernel == 3:
         return _depthwise_3x3(call, weights, is_layer)
-    found = layer_constants(fields, weights.reshape(channels, -1), 7)
-    if found is None:
+    found = layer_records(fields, weights.reshape(channels, -1), 7, is_shared=False)
+    if found is None or found.shifts is None:
         return None
     rows = _rows_per_call(call) if is_layer else 1
-    columns = (found.bias, found.multiplier, found.constant, found.shift)
-    stream = np.concatenate((np.stack(columns, axis=1), _paired(weights)), axis=1)
+    packed = _packed(np.where(found.is_constant[:, None, None], np.int8(0), weights), found.shifts)
+    stream = np.concatenate((np.stack((found.bias, found.multiplier), axis=1), packed), axis=1)
     shared = ("input_width", "pad_left", "input_zero_point", "output_min", "output_max")
+    finish = "saturate" if finish_of(layer_affine(fields)) == SATURATE else "clamp"
     given = {
+        "core": Symbol(f"arm_dsp::depthwise_{finish}_{kernel}_{stride}"),
         "stream": Constant(stream),
+        "constant": found.constant,
         "channels": channels,
         "kernel": kernel,
         "stride": stride,
         "output_rows": rows,
-        "finish": found.finish,
         **{k: fields[k] for k in shared},
     }
     source, target = call.inputs[0], call.outputs[0]
@@ -65,28 +69,70 @@ def depthwise_conv_2d(call: Call, is_layer: bool) -> Call | None:
         inputs=(source,),
         outputs=(View(target.tensor, target.height // rows, target.row_bytes * rows),),
         window=replace(window, kernel_h=kernel + (rows - 1) * stride, stride_h=stride * rows),
-        scratch_bytes=_plane_bytes(call, rows) + 128 * kernel + 12 * rows,
+        scratch_bytes=_plane_bytes(call, rows) + 128 * kernel + 12 * rows + 64,
     )
+
+
+@dataclass(frozen=True)
+class _Head:
+    """What a channel holds besides its weights.
+
+    Args:
+        head: [channels, 2] int32. Bias and multiplier.
+        own: [channels, 2] int32. Shift and constant, or [channels, 0] where all channels share them.
+        shared: the structures' fields `has_own_shifts`, `shift` and `constant`.
+        is_constant: bool array. The channels that are a bias alone.
+        finish: int. `arm_dsp::Finish`.
+    """
+
+    head: np.ndarray
+    own: np.ndarray
+    shared: Mapping[str, int]
+    is_constant: np.ndarray
+    finish: int
+
+
+def _head(fields: Mapping[str, Any], weights: np.ndarray) -> _Head | None:
+    """One shift and constant for the layer where that is exact and needs no sign fix, else those of each channel."""
+    channels = len(weights)
+    found = layer_records(fields, weights)
+    if found is not None and found.shifts is None:
+        head = np.stack((found.bias, found.multiplier), axis=1)
+        shared = {"has_own_shifts": 0, "shift": found.shift, "constant": found.constant}
+        return _Head(head, np.zeros((channels, 0), np.int32), shared, found.is_constant, found.finish)
+    own = layer_constants(fields, weights, 8)
+    if own is None:
+        return None
+    head = np.stack((own.bias, own.multiplier), axis=1)
+    shared = {"has_own_shifts": 1, "shift": 0, "constant": 0}
+    is_constant = np.zeros(channels, bool)
+    return _Head(head, np.stack((own.shift, own.constant), axis=1), shared, is_constant, own.finish)
+
+
+def _kept(weights: np.ndarray, found: _Head) -> np.ndarray:
+    """Weights [channels, kernel, kernel], zeros where the channel is a bias alone."""
+    return np.where(found.is_constant[:, None, None], np.int8(0), weights)
 
 
 def _depthwise_3x3(call: Call, weights: np.ndarray, is_layer: bool) -> Call | None:
     """The kernel for 3x3 windows: of a layer, one call computes the whole map, on its side where that is longer."""
     fields, window = call.params.fields, call.window
     channels, stride, width = fields["input_channels"], fields["stride_w"], fields["input_width"]
-    found = layer_constants(fields, weights.reshape(channels, -1), 8)
+    found = _head(fields, weights.reshape(channels, -1))
     if found is None:
         return None
     source, target = call.inputs[0], call.outputs[0]
     is_on_its_side = is_layer and target.height > call.width
     count, rows = call.width, target.height if is_layer else 1
+    weights = _kept(weights, found)
     if is_on_its_side:
         weights, count, rows = weights.transpose(0, 2, 1), rows, count
     packed = np.ascontiguousarray(weights[:, :, [0, 1, 1, 2]]).reshape(channels, -1).view("<i4")
-    columns = (found.bias, found.multiplier, found.constant, found.shift)
-    is_known = stride == 2 or bool(np.isin(found.shift, _SHIFTS_3X3).all())
-    is_regular = found.finish == SATURATE and is_known
+    is_known = stride == 2 or found.shared["shift"] in _SHIFTS_3X3
+    is_regular = found.finish == SATURATE and is_known and not found.shared["has_own_shifts"]
     given = {
-        "stream": Constant(np.concatenate((np.stack(columns, axis=1), packed), axis=1)),
+        "stream": Constant(np.concatenate((found.head, packed, found.own), axis=1)),
+        **found.shared,
         "input_width": source.height if is_on_its_side else width,
         "channels": channels,
         "stride": stride,
@@ -135,13 +181,14 @@ def _as_conv_2d(call: Call) -> Call:
     return replace(call, kernel="conv_2d_row", params=Params("Conv2D", fields))
 
 
-def _paired(weights: np.ndarray) -> np.ndarray:
-    """Weights [channels, kernel, kernel] as words: of four columns, the first and third and the others' pairs."""
+def _packed(weights: np.ndarray, shifts: np.ndarray) -> np.ndarray:
+    """Weights [channels, kernel, kernel] as words: rows of bytes w0 w2 w1 w3 w4 w6 w5; the last byte is the shift."""
     channels, kernel, _ = weights.shape
-    padded = np.zeros((channels, kernel, -(-kernel // 4) * 4), np.int8)
-    padded[:, :, :kernel] = weights
-    fours = padded.reshape(channels, -1, 4)[:, :, [0, 2, 1, 3]]
-    return np.ascontiguousarray(fours).reshape(channels, -1).view("<i4")
+    order = [0, 2, 1, 3, 4, 6, 5] if kernel == 7 else [0, 2, 1, 3, 4]
+    padded = np.zeros((channels, -(-kernel * kernel // 4) * 4), np.int8)
+    padded[:, : kernel * kernel] = weights[:, :, order].reshape(channels, -1)
+    padded[:, -1] = shifts
+    return padded.view("<i4")
 
 
 def _plane_bytes(call: Call, rows: int) -> int:

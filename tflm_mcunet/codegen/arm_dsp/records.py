@@ -22,7 +22,7 @@ import numpy as np
 
 from tflm_mcunet.codegen.arm_dsp.requantize import SATURATE, SIGN_FIX, Affine, finish_of
 
-#: Sums are scaled by 2^8.
+#: Sums are scaled by 2^8 unless another power is given.
 BITS = 8
 
 #: Largest shift: the constant, at most 128 << shift, and the product must fit into 32 bits together.
@@ -65,6 +65,7 @@ class _Layer:
     largest: np.ndarray
     offset: np.ndarray
     steps: np.ndarray
+    bits: int
 
     @cached_property
     def is_constant(self) -> np.ndarray:
@@ -79,24 +80,35 @@ class _Layer:
     @cached_property
     def exponents(self) -> np.ndarray:
         """The shifts that go with the channels' own multipliers."""
-        return BITS - 1 - self.affine.shift.astype(np.int64)
+        return self.bits - 1 - self.affine.shift.astype(np.int64)
 
 
-def records(affine: Affine, smallest: np.ndarray, largest: np.ndarray, offset: np.ndarray) -> Records | None:
+def records(
+    affine: Affine,
+    smallest: np.ndarray,
+    largest: np.ndarray,
+    offset: np.ndarray,
+    bits: int = BITS,
+    *,
+    is_shared: bool = True,
+) -> Records | None:
     """The records of a layer, or None where a channel has none that gives its outputs for all its sums.
 
     Args:
         affine: Affine.
         smallest, largest: int array. Bounds of each channel's sum over all inputs, its bias included.
         offset: int array. What is added to the sum of products x·w: the bias less the zero points' part.
+        bits: int. The kernel's sums are those of TFLite Micro times 2^bits.
+        is_shared: bool. Whether constant and shift may be those of the layer.
     """
     smallest, largest, offset = (v.astype(np.int64) for v in (smallest, largest, offset))
-    layer = _Layer(affine, smallest, largest, offset, step_sums(affine))
+    layer = _Layer(affine, smallest, largest, offset, step_sums(affine), bits)
     reach = np.maximum(np.abs(smallest), np.abs(largest))
     left = np.maximum(affine.shift.astype(np.int64), 0)
-    if (reach << left >= _INT32).any() or (reach[~layer.is_constant] << BITS >= _INT32 - (1 << 16)).any():
+    if (reach << left >= _INT32).any() or (reach[~layer.is_constant] << bits >= _INT32 - (1 << 16)).any():
         return None
-    return (layer_records(layer) if finish_of(affine) == SATURATE else None) or channel_records(layer)
+    shared = layer_records(layer) if is_shared and finish_of(affine) == SATURATE else None
+    return shared or channel_records(layer)
 
 
 def layer_records(layer: _Layer) -> Records | None:
@@ -106,7 +118,9 @@ def layer_records(layer: _Layer) -> Records | None:
     if shift < 1:
         return None
     has_fraction = bool((affine.shift[used] < 0).any())
-    constant = (1 << (shift - 1)) + (affine.zero_point << shift) + (1 << (BITS - 2) if has_fraction else 0)
+    constant = (
+        (1 << (shift - 1)) + (affine.zero_point << shift) + (1 << (layer.bits - 2) if has_fraction else 0)
+    )
     shifts = np.full(len(layer.steps), shift)
     fitted = _fitted(layer, shifts, np.full_like(shifts, constant), 0)
     return fitted and Records(*fitted, None, layer.is_constant, constant, shift, SATURATE)
@@ -118,7 +132,9 @@ def channel_records(layer: _Layer) -> Records | None:
     if (shifts < 1).any():
         return None
     constant = 2 * layer.affine.zero_point + 1
-    fitted = _fitted(layer, shifts, (constant << (shifts - 1)) + (1 << (BITS - 2)), 1 << (BITS - 1))
+    fitted = _fitted(
+        layer, shifts, (constant << (shifts - 1)) + (1 << (layer.bits - 2)), 1 << (layer.bits - 1)
+    )
     finish = max(finish_of(layer.affine), SIGN_FIX)
     return fitted and Records(*fitted, _int32(shifts - 1), layer.is_constant, constant, 0, finish)
 
@@ -142,7 +158,7 @@ def _fitted(
         is_found = least <= most
         found = missing[is_found]
         multiplier[found] = tried[is_found]
-        bias[found] = (layer.offset[found] << BITS) + np.clip(0, least, most)[is_found]
+        bias[found] = (layer.offset[found] << layer.bits) + np.clip(0, least, most)[is_found]
         missing = missing[~is_found]
     return None if len(missing) else (_int32(bias), _int32(multiplier))
 
@@ -184,8 +200,8 @@ def _bounds(needed: np.ndarray, layer: _Layer, channels: np.ndarray) -> tuple[np
     """
     smallest, largest = layer.smallest[channels, None], layer.largest[channels, None]
     steps = layer.steps[channels]
-    least = needed - (np.maximum(steps, smallest) << BITS)
-    most = needed - 1 - (np.minimum(steps - 1, largest) << BITS)
+    least = needed - (np.maximum(steps, smallest) << layer.bits)
+    most = needed - 1 - (np.minimum(steps - 1, largest) << layer.bits)
     least = np.where(steps <= largest, least, -_INT32)
     most = np.where(steps > smallest, most, _INT32)
     return least.max(axis=1, initial=-_INT32), most.min(axis=1, initial=_INT32)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tflm_mcunet.codegen.arm_dsp.records import Records, records
 from tflm_mcunet.codegen.arm_dsp.requantize import Affine, Constants, constants
 from tflm_mcunet.codegen.call import Call, View
 from tflm_mcunet.ops import Window
@@ -20,10 +21,24 @@ def layer_constants(fields: Mapping[str, Any], weights: np.ndarray, bits: int) -
     (x - zero point) * 128.
     """
     smallest, largest = sum_bounds(fields, weights)
-    zero_point = fields["input_zero_point"]
-    bias = fields["bias"].values.astype(np.int64) if fields["bias"] else np.zeros(len(weights), np.int64)
-    offset = bias - zero_point * weights.astype(np.int64).sum(axis=1) if bits == 8 else bias
+    offset = sum_offset(fields, weights, bits)
     return constants(layer_affine(fields), smallest, largest, offset, bits)
+
+
+def layer_records(
+    fields: Mapping[str, Any], weights: np.ndarray, bits: int = 8, *, is_shared: bool = True
+) -> Records | None:
+    """The records of a layer with `weights` [channels, inputs]; `bits` as for `layer_constants`."""
+    smallest, largest = sum_bounds(fields, weights)
+    offset = sum_offset(fields, weights, bits)
+    return records(layer_affine(fields), smallest, largest, offset, bits, is_shared=is_shared)
+
+
+def sum_offset(fields: Mapping[str, Any], weights: np.ndarray, bits: int) -> np.ndarray:
+    """What each channel adds to the sum of products: its bias, less the zero point's part where inputs hold that."""
+    values = weights.astype(np.int64)
+    bias = fields["bias"].values.astype(np.int64) if fields["bias"] else np.zeros(len(values), np.int64)
+    return np.asarray(bias - fields["input_zero_point"] * values.sum(axis=1) if bits == 8 else bias)
 
 
 def layer_affine(fields: Mapping[str, Any]) -> Affine:

@@ -12,21 +12,21 @@ namespace tflm_mcunet {
 struct ConvDsp2D {
   const arm_dsp::DotKernels* dot;
   const int32_t* stream;  // DotJob::stream
-  int32_t words;          // of four input values, of a channel's weights
-  int32_t row_words;      // of those, from each row of the kernel
-  int32_t has_last;       // whether a last value of each row follows behind them all
   int32_t constant;       // DotJob::constant
-  int32_t shift;          // DotJob::shift
-  int32_t output_min;
-  int32_t output_max;
-  int32_t input_width;
-  int32_t input_channels;
-  int32_t output_channels;
-  int32_t kernel_h;
-  int32_t kernel_w;
-  int32_t stride_w;
-  int32_t pad_left;
-  int32_t input_zero_point;
+  uint16_t words;         // of four input values, of a channel's weights
+  uint16_t row_words;     // of those, from each row of the kernel
+  uint16_t input_width;
+  uint16_t input_channels;
+  uint16_t output_channels;
+  uint16_t kernel_h;
+  uint16_t kernel_w;
+  uint16_t stride_w;
+  int16_t pad_left;
+  int8_t input_zero_point;
+  uint8_t has_last;  // whether a last value of each row follows behind them all
+  uint8_t shift;     // DotJob::shift
+  int8_t output_min;
+  int8_t output_max;
 };
 
 // RowKernels over ConvDsp2D, which read up to three bytes behind a row. The output may be the input row of a

@@ -17,8 +17,6 @@ using arm_dsp::Job3x3;
 using arm_dsp::Unit3x3;
 using arm_dsp::Weights3x3;
 
-constexpr int32_t kStreamWords = arm_dsp::kStreamWords3x3;
-
 // What lies in the scratch memory.
 struct Workspace3x3 {
   Weights3x3 weights[3][4];  // for each place of the oldest row
@@ -70,7 +68,8 @@ class Depthwise3x3 {
         count_(columns.end - columns.begin),
         units_(arm_dsp::units_of_3x3(count_, conv.stride)),
         is_rolling_(conv.stride == 1 && conv.output_rows > 1),
-        entry_(arm_dsp::entry_of_3x3(count_, conv.stride)) {
+        entry_(arm_dsp::entry_of_3x3(count_, conv.stride)),
+        stream_words_(arm_dsp::kStreamWords3x3 + (conv.has_own_shifts != 0 ? arm_dsp::kOwnWords3x3 : 0)) {
     const int32_t first = columns.begin * conv.stride - conv.pad_left;
     const int32_t low = first < 0 ? -first : 0;
     const int32_t reach = conv.input_width - first;
@@ -101,10 +100,11 @@ class Depthwise3x3 {
     arm_dsp::Core3x3* const core = arm_dsp::core_of_3x3(conv_.stride, false);
     Job3x3 job = job_of(false);
     job.weights = space_.weights[0];
+    const arm_dsp::Shared3x3 shared = {entry_.of(conv_.shift), conv_.shift, conv_.constant};
     const int32_t* stream = conv_.stream;
-    for (int32_t left = conv_.channels; left > 0; left -= 4, stream += 4 * kStreamWords) {
+    for (int32_t left = conv_.channels; left > 0; left -= 4, stream += 4 * stream_words_) {
       job.channels = left < 4 ? left : 4;
-      prepare(stream, space_.weights[0], space_.endings, job.channels, entry_);
+      prepare(stream, space_.weights[0], space_.endings, job.channels, shared);
       widen_pair(rows[0], rows[1], offset_);
       widen_single(rows[2], offset_);
       job.out = out;
@@ -117,7 +117,7 @@ class Depthwise3x3 {
   // The channels from `channel` on, at most four, of every row.
   void run(const void* const* rows, int8_t* out, int32_t channel) {
     const int32_t channels = conv_.channels - channel < 4 ? conv_.channels - channel : 4;
-    const int32_t* const stream = conv_.stream + channel * kStreamWords;
+    const int32_t* const stream = conv_.stream + channel * stream_words_;
     const bool is_sum = prepare(stream, channels);
     int32_t* const sums = reinterpret_cast<int32_t*>(space_.units + 4 * units_);
     arm_dsp::Core3x3* const core = arm_dsp::core_of_3x3(conv_.stride, is_sum);
@@ -149,7 +149,7 @@ class Depthwise3x3 {
       job.out = is_sum ? static_cast<void*>(sums) : out;
       core(&job);
       for (int32_t c = 0; is_sum && c < channels; ++c) {
-        finish(sums + c * count_, stream + c * kStreamWords, out + c);
+        finish(sums + c * count_, stream + c * stream_words_, out + c);
       }
     }
   }
@@ -168,20 +168,27 @@ class Depthwise3x3 {
     return job;
   }
 
+  int32_t shift_of(const int32_t* stream) const {
+    return conv_.has_own_shifts != 0 ? stream[arm_dsp::kStreamWords3x3] : conv_.shift;
+  }
+  int32_t constant_of(const int32_t* stream) const {
+    return conv_.has_own_shifts != 0 ? stream[arm_dsp::kStreamWords3x3 + 1] : conv_.constant;
+  }
+
   // Weights and endings; whether some channel is finished outside the core.
   bool prepare(const int32_t* stream, int32_t channels) {
     bool is_sum = conv_.finish != arm_dsp::kSaturate;
     for (int32_t c = 0; c < channels; ++c) {
-      const int32_t shift = stream[c * kStreamWords + 3];
+      const int32_t shift = shift_of(stream + c * stream_words_);
       is_sum |= conv_.stride == 1 && (shift < arm_dsp::kLeastShift3x3 || shift > arm_dsp::kMostShift3x3);
     }
-    for (int32_t c = 0; c < channels; ++c, stream += kStreamWords) {
-      const int32_t shift = stream[3];
+    for (int32_t c = 0; c < channels; ++c, stream += stream_words_) {
+      const int32_t shift = shift_of(stream);
       const uint32_t entry = is_sum ? 0 : entry_.of(shift);
-      space_.endings[c] = {shift, stream[0], entry, stream[1], stream[2]};
-      const Halves one = widened(stream[4], !is_rolling_);
-      const Halves two = widened(stream[5], !is_rolling_);
-      const Halves three = widened(stream[6], !is_rolling_);
+      space_.endings[c] = {shift, stream[0], entry, stream[1], constant_of(stream)};
+      const Halves one = widened(stream[2], !is_rolling_);
+      const Halves two = widened(stream[3], !is_rolling_);
+      const Halves three = widened(stream[4], !is_rolling_);
       space_.weights[0][c] = arranged(one, two, three);
       if (conv_.output_rows > 1) {
         space_.weights[2][c] = arranged(two, three, one);
@@ -239,8 +246,8 @@ class Depthwise3x3 {
   void finish(const int32_t* sums, const int32_t* stream, int8_t* out) const {
     const int32_t fix = conv_.finish == arm_dsp::kSaturate ? 0 : 128;
     for (int32_t i = 0; i < count_; ++i, out += conv_.output_step) {
-      const int32_t constant = stream[2] - (sums[i] < 0 ? fix : 0);
-      const int32_t value = arm_dsp::scale(sums[i], stream[1], constant) >> stream[3];
+      const int32_t constant = constant_of(stream) - (sums[i] < 0 ? fix : 0);
+      const int32_t value = arm_dsp::scale(sums[i], stream[1], constant) >> shift_of(stream);
       *out = static_cast<int8_t>(value < conv_.output_min
                                      ? conv_.output_min
                                      : (value > conv_.output_max ? conv_.output_max : value));
@@ -253,6 +260,7 @@ class Depthwise3x3 {
   const int32_t units_;
   const bool is_rolling_;
   const arm_dsp::Entry3x3 entry_;
+  const int32_t stream_words_;
   int32_t offset_;
   Columns3x3 places_[3];  // for each row of a unit
 };

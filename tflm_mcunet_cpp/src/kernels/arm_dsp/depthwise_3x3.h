@@ -11,9 +11,12 @@
 namespace tflm_mcunet {
 
 struct DepthwiseDsp3x3 {
-  // For each channel: int32 bias times 256, multiplier, constant and shift; for each kernel row the bytes w0
-  // w1 w1 w2.
+  // For each channel: int32 bias times 256, multiplier; for each kernel row the bytes w0 w1 w1 w2; with
+  // `has_own_shifts` shift and constant.
   const int32_t* stream;
+  int32_t has_own_shifts;
+  int32_t shift;  // of all channels otherwise, and the constant that goes with it
+  int32_t constant;
   int32_t input_width;
   int32_t channels;
   int32_t stride;       // 1 or 2, of rows and columns
@@ -26,7 +29,7 @@ struct DepthwiseDsp3x3 {
   int32_t across_pad;
   int32_t input_zero_point;
   int32_t finish;      // arm_dsp::Finish
-  int32_t is_regular;  // whether all channels are kSaturate with a shift that the core knows
+  int32_t is_regular;  // whether all channels are kSaturate with one shift that the core knows
   int32_t output_min;
   int32_t output_max;
 };

@@ -161,39 +161,39 @@ TFLM_MCUNET_ASSEMBLER void sums_2(const Job3x3*) {
           "bne.w 1b\n" NEXT_CHANNEL);
 }
 
-// Registers: r0 stream, r1 weights, r2 endings, r3 channels left, r12 mask; on the stack the entry.
-#define PREPARE(put_shift)            \
-  asm volatile(                       \
-      "push {r4-r11, lr}\n"           \
-      "mov r12, #0xFF00FF00\n"        \
-      "1:\n"                          \
-      "ldmia.w r0!, {r4-r10}\n"       \
-      "ldrd r11, lr, [sp, #36]\n"     \
-      "mla r11, r7, lr, r11\n"        \
-      "strd r7, r4, [r2], #8\n"       \
-      "str r11, [r2], #4\n"           \
-      "strd r5, r6, [r2], #8\n"       \
-      "and r4, r12, r8, lsl #8\n"     \
-      "and r5, r12, r9, lsl #8\n"     \
-      "and r8, r12, r8\n"             \
-      "and r9, r12, r9\n"             \
-      "pkhbt r6, r4, r5, lsl #16\n"   \
-      "pkhtb r4, r5, r4, asr #16\n"   \
-      "pkhtb r8, r9, r8, asr #16\n"   \
-      "and r11, r12, r10, lsl #8\n"   \
-      "and r10, r12, r10\n" put_shift \
-      "strd r6, r4, [r1], #8\n"       \
-      "str r8, [r1], #4\n"            \
-      "strd r11, r10, [r1], #8\n"     \
-      "subs r3, r3, #1\n"             \
-      "bne 1b\n"                      \
+// Registers: r0 stream, r1 weights, r2 endings, r3 channels left, r12 mask; on the stack what channels share.
+#define PREPARE(put_shift)              \
+  asm volatile(                         \
+      "push {r4-r11, lr}\n"             \
+      "mov r12, #0xFF00FF00\n"          \
+      "1:\n"                            \
+      "ldmia.w r0!, {r4, r5, r8-r10}\n" \
+      "ldrd r11, r7, [sp, #36]\n"       \
+      "ldr r6, [sp, #44]\n"             \
+      "strd r7, r4, [r2], #8\n"         \
+      "str r11, [r2], #4\n"             \
+      "strd r5, r6, [r2], #8\n"         \
+      "and r4, r12, r8, lsl #8\n"       \
+      "and r5, r12, r9, lsl #8\n"       \
+      "and r8, r12, r8\n"               \
+      "and r9, r12, r9\n"               \
+      "pkhbt r6, r4, r5, lsl #16\n"     \
+      "pkhtb r4, r5, r4, asr #16\n"     \
+      "pkhtb r8, r9, r8, asr #16\n"     \
+      "and r11, r12, r10, lsl #8\n"     \
+      "and r10, r12, r10\n" put_shift   \
+      "strd r6, r4, [r1], #8\n"         \
+      "str r8, [r1], #4\n"              \
+      "strd r11, r10, [r1], #8\n"       \
+      "subs r3, r3, #1\n"               \
+      "bne 1b\n"                        \
       "pop {r4-r11, pc}\n")
 
-TFLM_MCUNET_ASSEMBLER void prepare_1(const int32_t*, Weights3x3*, Ending3x3*, int32_t, Entry3x3) {
+TFLM_MCUNET_ASSEMBLER void prepare_1(const int32_t*, Weights3x3*, Ending3x3*, int32_t, Shared3x3) {
   PREPARE("");
 }
 
-TFLM_MCUNET_ASSEMBLER void prepare_2(const int32_t*, Weights3x3*, Ending3x3*, int32_t, Entry3x3) {
+TFLM_MCUNET_ASSEMBLER void prepare_2(const int32_t*, Weights3x3*, Ending3x3*, int32_t, Shared3x3) {
   PREPARE("pkhtb r10, r10, r7\n");
 }
 
@@ -234,21 +234,22 @@ uint32_t tail_of_3x3(int32_t) { return 0; }
 namespace {
 
 template <int32_t stride>
-void prepare(const int32_t* stream, Weights3x3* weights, Ending3x3* endings, int32_t channels, Entry3x3) {
+void prepare(const int32_t* stream, Weights3x3* weights, Ending3x3* endings, int32_t channels,
+             Shared3x3 shared) {
   for (int32_t c = 0; c < channels; ++c, stream += kStreamWords3x3) {
     uint32_t even[3];
     uint32_t odd[3];
     for (int32_t row = 0; row < 3; ++row) {
-      const uint32_t bytes = static_cast<uint32_t>(stream[4 + row]);
+      const uint32_t bytes = static_cast<uint32_t>(stream[2 + row]);
       even[row] = bytes << 8 & 0xFF00FF00u;
       odd[row] = bytes & 0xFF00FF00u;
     }
     weights[c] = {{low_halves(even[0], even[1]), high_halves(even[0], even[1]), high_halves(odd[0], odd[1])},
                   {even[2], odd[2]}};
     if (stride == 2) {
-      weights[c].put(stream[3]);
+      weights[c].put(shared.shift);
     }
-    endings[c] = {stream[3], stream[0], 0, stream[1], stream[2]};
+    endings[c] = {shared.shift, stream[0], 0, stream[1], shared.constant};
   }
 }
 

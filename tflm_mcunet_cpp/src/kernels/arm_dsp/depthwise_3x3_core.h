@@ -68,13 +68,22 @@ struct Entry3x3 {
 Entry3x3 entry_of_3x3(int32_t count, int32_t stride);
 uint32_t tail_of_3x3(int32_t count);
 
-// The words of the stream for each channel: int32 bias times 256, multiplier, constant and shift; for each
-// kernel row the bytes w0 w1 w1 w2.
-constexpr int32_t kStreamWords3x3 = 7;
+// The words of the stream for each channel: int32 bias times 256 and multiplier; for each kernel row the
+// bytes w0 w1 w1 w2; and where channels have a shift of their own, the shift, and the constant that goes with
+// it.
+constexpr int32_t kStreamWords3x3 = 5;
+constexpr int32_t kOwnWords3x3 = 2;
 
-// Weights times 256, for windows whose first row is A, and endings.
+// What the channels of a layer share: the code's address for their shift, the shift, and the constant.
+struct Shared3x3 {
+  uint32_t entry;
+  int32_t shift;
+  int32_t constant;
+};
+
+// Weights times 256, for windows whose first row is A, and endings, of channels without a shift of their own.
 using Prepare3x3 = void(const int32_t* stream, Weights3x3* weights, Ending3x3* endings, int32_t channels,
-                        Entry3x3 entry);
+                        Shared3x3 shared);
 Prepare3x3* prepare_of_3x3(int32_t stride);
 
 // Computes `job->channels` channels, saturated to int8, or their sums.

@@ -14,7 +14,9 @@ using arm_dsp::DepthwiseJob;
 using arm_dsp::DepthwiseRow;
 using arm_dsp::WidenJob;
 
-constexpr int32_t kStreamHead = 4;  // bias, multiplier, constant and shift of a channel
+// Of a channel: bias and multiplier in the stream; bias, multiplier, constant and shift for the core.
+constexpr int32_t kOwnWords = 2;
+constexpr int32_t kHeadWords = 4;
 
 inline int32_t taps(const DepthwiseDsp2D& conv) { return (conv.kernel + 1) / 2; }
 
@@ -41,6 +43,19 @@ void lay_out_columns(const DepthwiseDsp2D& conv, int32_t first, int32_t words, W
   job->has_trail = left > 0 ? (left - job->has_lead) & 1 : 0;
 }
 
+// Words of a channel's weights and its shift.
+inline int32_t packed_words(const DepthwiseDsp2D& conv) { return (conv.kernel * conv.kernel + 3) / 4; }
+
+// What the core reads of a channel besides its weights.
+inline void put_head(const DepthwiseDsp2D& conv, const int32_t* stream, int32_t* head) {
+  const int32_t words = packed_words(conv);
+  const int32_t shift = reinterpret_cast<const int8_t*>(stream)[(kOwnWords + words) * 4 - 1];
+  head[0] = stream[0];
+  head[1] = stream[1];
+  head[2] = static_cast<int32_t>(static_cast<uint32_t>(conv.constant) << shift) + 32;
+  head[3] = shift + 1;
+}
+
 // The kernel rows that exist for each output row.
 void list_rows(const DepthwiseDsp2D& conv, const void* const* rows, int32_t words, DepthwiseRow* listed) {
   for (int32_t y = 0; y < conv.output_rows; ++y, rows += conv.stride) {
@@ -65,13 +80,14 @@ void depthwise_conv_2d_dsp_row(const void* params, const void* const* rows, void
   const int32_t words = row_words(conv, count);
   const int32_t window = conv.kernel + (conv.output_rows - 1) * conv.stride;
   const int32_t first = columns.begin * conv.stride - conv.pad_left;
-  const int32_t stream_words = kStreamHead + 2 * conv.kernel;
+  const int32_t stream_words = kOwnWords + packed_words(conv);
   const int32_t weights_words = conv.kernel * weights_pitch(conv);
   const int32_t pitch = window * words;
   const uint32_t half = static_cast<uint32_t>(conv.input_zero_point * 256) & 0xFFFFu;
   DepthwiseRow* const listed = static_cast<DepthwiseRow*>(scratch);
   uint32_t* const weights = reinterpret_cast<uint32_t*>(listed + conv.output_rows);
-  uint32_t* const planes = weights + 4 * weights_words;
+  int32_t* const heads = reinterpret_cast<int32_t*>(weights + 4 * weights_words);
+  uint32_t* const planes = reinterpret_cast<uint32_t*>(heads + 4 * kHeadWords);
   list_rows(conv, rows, words, listed);
   memset(planes, 0, static_cast<uint32_t>(pitch) * 16);
   DepthwiseJob job = {};
@@ -82,8 +98,8 @@ void depthwise_conv_2d_dsp_row(const void* params, const void* const* rows, void
   job.plane = planes;
   job.weights = weights;
   job.count = count;
-  job.stream = conv.stream;
-  job.stream_bytes = stream_words * 4;
+  job.stream = heads;
+  job.stream_bytes = kHeadWords * 4;
   job.plane_bytes = pitch * 4;
   job.weights_bytes = weights_words * 4;
   job.rows = listed;
@@ -96,19 +112,21 @@ void depthwise_conv_2d_dsp_row(const void* params, const void* const* rows, void
   columns_of.zero = half | half << 16;
   lay_out_columns(conv, first, words, &columns_of);
   columns_of.offset -= columns.input_begin * conv.channels;
-  for (int32_t c = 0; c < conv.channels; c += 4, job.stream += 4 * stream_words) {
+  const int32_t* stream = conv.stream;
+  for (int32_t c = 0; c < conv.channels; c += 4) {
     WidenJob four = columns_of;
     four.rows = rows;
     four.rows_left = window;
     four.offset += c;
     arm_dsp::widen_rows(&four);
     job.channels = conv.channels - c < 4 ? conv.channels - c : 4;
-    for (int32_t i = 0; i < job.channels; ++i) {
-      const int32_t* packed = job.stream + i * stream_words + kStreamHead;
+    for (int32_t i = 0; i < job.channels; ++i, stream += stream_words) {
+      put_head(conv, stream, heads + i * kHeadWords);
+      const int8_t* packed = reinterpret_cast<const int8_t*>(stream + kOwnWords);
       arm_dsp::widen_weights(packed, weights + i * weights_words, conv.kernel, conv.stride);
     }
     job.out = static_cast<int8_t*>(out) + c;
-    arm_dsp::depthwise_channels(job, conv.kernel, conv.stride, conv.finish == arm_dsp::kSaturate);
+    conv.core(&job);
   }
 }
 

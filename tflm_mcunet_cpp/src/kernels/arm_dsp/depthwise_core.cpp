@@ -182,32 +182,24 @@ namespace {
       "add sp, sp, #124\n" \
       "pop {r4-r11, pc}\n")
 
-using Core = void(const DepthwiseJob*);
-
-__attribute__((naked, noinline)) void plain_5_1(const DepthwiseJob*) { BODY(ROW_5_1, ALL(PLAIN), "12"); }
-__attribute__((naked, noinline)) void plain_7_1(const DepthwiseJob*) { BODY(ROW_7_1, ALL(PLAIN), "12"); }
-__attribute__((naked, noinline)) void plain_5_2(const DepthwiseJob*) { BODY(ROW_5_2, ALL(PLAIN), "24"); }
-__attribute__((naked, noinline)) void plain_7_2(const DepthwiseJob*) { BODY(ROW_7_2, ALL(PLAIN), "24"); }
-__attribute__((naked, noinline)) void general_5_1(const DepthwiseJob*) { BODY(ROW_5_1, ALL_GENERAL, "12"); }
-__attribute__((naked, noinline)) void general_7_1(const DepthwiseJob*) { BODY(ROW_7_1, ALL_GENERAL, "12"); }
-__attribute__((naked, noinline)) void general_5_2(const DepthwiseJob*) { BODY(ROW_5_2, ALL_GENERAL, "24"); }
-__attribute__((naked, noinline)) void general_7_2(const DepthwiseJob*) { BODY(ROW_7_2, ALL_GENERAL, "24"); }
-
-// By finish, stride and kernel.
-Core* const kCores[2][2][2] = {
-    {{general_5_1, general_7_1}, {general_5_2, general_7_2}},
-    {{plain_5_1, plain_7_1}, {plain_5_2, plain_7_2}},
-};
-
 }  // namespace
 
-void depthwise_channels(const DepthwiseJob& job, int32_t kernel, int32_t stride, bool is_plain) {
-  kCores[is_plain ? 1 : 0][stride - 1][(kernel - 5) / 2](&job);
-}
+TFLM_MCUNET_ASSEMBLER void depthwise_saturate_5_1(const DepthwiseJob*) { BODY(ROW_5_1, ALL(PLAIN), "12"); }
+TFLM_MCUNET_ASSEMBLER void depthwise_saturate_7_1(const DepthwiseJob*) { BODY(ROW_7_1, ALL(PLAIN), "12"); }
+TFLM_MCUNET_ASSEMBLER void depthwise_saturate_5_2(const DepthwiseJob*) { BODY(ROW_5_2, ALL(PLAIN), "24"); }
+TFLM_MCUNET_ASSEMBLER void depthwise_saturate_7_2(const DepthwiseJob*) { BODY(ROW_7_2, ALL(PLAIN), "24"); }
+TFLM_MCUNET_ASSEMBLER void depthwise_clamp_5_1(const DepthwiseJob*) { BODY(ROW_5_1, ALL_GENERAL, "12"); }
+TFLM_MCUNET_ASSEMBLER void depthwise_clamp_7_1(const DepthwiseJob*) { BODY(ROW_7_1, ALL_GENERAL, "12"); }
+TFLM_MCUNET_ASSEMBLER void depthwise_clamp_5_2(const DepthwiseJob*) { BODY(ROW_5_2, ALL_GENERAL, "24"); }
+TFLM_MCUNET_ASSEMBLER void depthwise_clamp_7_2(const DepthwiseJob*) { BODY(ROW_7_2, ALL_GENERAL, "24"); }
 
 #else
 
-void depthwise_channels(const DepthwiseJob& job, int32_t kernel, int32_t stride, bool is_plain) {
+namespace {
+
+// What the assembler does, for compilers without the DSP extension.
+template <bool is_plain, int32_t kernel, int32_t stride>
+void channels(const DepthwiseJob& job) {
   const int32_t taps = (kernel + 1) / 2;
   const int32_t step = stride == 1 ? 2 : 1;
   const int32_t row_pitch = job.pitch / 4 + (stride == 1 ? taps + 2 : taps + 5);
@@ -235,6 +227,17 @@ void depthwise_channels(const DepthwiseJob& job, int32_t kernel, int32_t stride,
     }
   }
 }
+
+}  // namespace
+
+void depthwise_saturate_5_1(const DepthwiseJob* job) { channels<true, 5, 1>(*job); }
+void depthwise_saturate_7_1(const DepthwiseJob* job) { channels<true, 7, 1>(*job); }
+void depthwise_saturate_5_2(const DepthwiseJob* job) { channels<true, 5, 2>(*job); }
+void depthwise_saturate_7_2(const DepthwiseJob* job) { channels<true, 7, 2>(*job); }
+void depthwise_clamp_5_1(const DepthwiseJob* job) { channels<false, 5, 1>(*job); }
+void depthwise_clamp_7_1(const DepthwiseJob* job) { channels<false, 7, 1>(*job); }
+void depthwise_clamp_5_2(const DepthwiseJob* job) { channels<false, 5, 2>(*job); }
+void depthwise_clamp_7_2(const DepthwiseJob* job) { channels<false, 7, 2>(*job); }
 
 #endif
 

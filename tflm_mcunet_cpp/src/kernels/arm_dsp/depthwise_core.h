@@ -46,9 +46,17 @@ struct DepthwiseJob {
   int8_t* out;  // rows follow each other
 };
 
-// For kernel 5 or 7 and stride 1 or 2. `is_plain`: Finish kSaturate; else the sign is fixed and the value
-// clamped.
-void depthwise_channels(const DepthwiseJob& job, int32_t kernel, int32_t stride, bool is_plain);
+// For kernels of 5 and 7 and strides of 1 and 2, with Finish kSaturate, and with the sign fixed and values
+// clamped. Each is linked only where a layer needs it.
+using DepthwiseCore = void (*)(const DepthwiseJob* job);
+void depthwise_saturate_5_1(const DepthwiseJob* job);
+void depthwise_saturate_7_1(const DepthwiseJob* job);
+void depthwise_saturate_5_2(const DepthwiseJob* job);
+void depthwise_saturate_7_2(const DepthwiseJob* job);
+void depthwise_clamp_5_1(const DepthwiseJob* job);
+void depthwise_clamp_7_1(const DepthwiseJob* job);
+void depthwise_clamp_5_2(const DepthwiseJob* job);
+void depthwise_clamp_7_2(const DepthwiseJob* job);
 
 }  // namespace arm_dsp
 }  // namespace tflm_mcunet

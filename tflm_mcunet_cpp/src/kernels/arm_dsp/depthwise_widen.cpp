@@ -92,12 +92,23 @@ __attribute__((naked, noinline)) void widen_all(WidenJob*) {
   "lsr.w " result ", " one       \
   ", #16\n"                      \
   "orr.w " result ", " result ", " two ", lsl #16\n"
+#define ROW_OF_4    \
+  "ldr r3, [r0]\n"  \
+  "sxtb16 r5, r3\n" \
+  "sxtb16 r7, r3, ror #8\n"
+#define ROW_OF_5           \
+  ROW_OF_4                 \
+  "ldrsb.w r9, [r0, #4]\n" \
+  "add r0, r0, #5\n"       \
+  "uxth r9, r9\n"
+// The second word begins with the last byte of the first.
 #define ROW_OF_7            \
-  "ldm r0!, {r3, r4}\n"     \
-  "sxtb16 r5, r3\n"         \
-  "sxtb16 r7, r3, ror #8\n" \
-  "sxtb16 r9, r4\n"         \
-  "sxtb16 r11, r4, ror #8\n"
+  ROW_OF_4                  \
+  "ldr.w r4, [r0, #3]\n"    \
+  "add r0, r0, #7\n"        \
+  "sxtb16 r9, r4, ror #8\n" \
+  "sxtb16 r11, r4\n"        \
+  "lsr r11, r11, #16\n"
 #define ACROSS_5 "lsl.w r6, r5, #16\n" ACROSS("r8", "r5", "r7") ACROSS("r10", "r7", "r9")
 #define ACROSS_7 ACROSS_5 ACROSS("r12", "r9", "r11")
 // (packed, weights, rows)
@@ -110,18 +121,18 @@ __attribute__((naked, noinline)) void widen_all(WidenJob*) {
       "bne 1b\n"                          \
       "pop {r4-r11, pc}\n")
 
-using Widen = void(const int32_t*, uint32_t*, int32_t);
+using Widen = void(const int8_t*, uint32_t*, int32_t);
 
-__attribute__((naked, noinline)) void weights_5_1(const int32_t*, uint32_t*, int32_t) {
-  WEIGHTS(ROW_OF_7, ACROSS_5, "r5-r10");
+__attribute__((naked, noinline)) void weights_5_1(const int8_t*, uint32_t*, int32_t) {
+  WEIGHTS(ROW_OF_5, ACROSS_5, "r5-r10");
 }
-__attribute__((naked, noinline)) void weights_7_1(const int32_t*, uint32_t*, int32_t) {
+__attribute__((naked, noinline)) void weights_7_1(const int8_t*, uint32_t*, int32_t) {
   WEIGHTS(ROW_OF_7, ACROSS_7, "r5-r12");
 }
-__attribute__((naked, noinline)) void weights_5_2(const int32_t*, uint32_t*, int32_t) {
-  WEIGHTS(ROW_OF_7, "", "r5, r7, r9");
+__attribute__((naked, noinline)) void weights_5_2(const int8_t*, uint32_t*, int32_t) {
+  WEIGHTS(ROW_OF_5, "", "r5, r7, r9");
 }
-__attribute__((naked, noinline)) void weights_7_2(const int32_t*, uint32_t*, int32_t) {
+__attribute__((naked, noinline)) void weights_7_2(const int8_t*, uint32_t*, int32_t) {
   WEIGHTS(ROW_OF_7, "", "r5, r7, r9, r11");
 }
 
@@ -135,7 +146,7 @@ Widen* const kWeights[2][2] = {
 
 void widen_rows(WidenJob* job) { widen_all(job); }
 
-void widen_weights(const int32_t* packed, uint32_t* weights, int32_t kernel, int32_t stride) {
+void widen_weights(const int8_t* packed, uint32_t* weights, int32_t kernel, int32_t stride) {
   kWeights[stride - 1][(kernel - 5) / 2](packed, weights, kernel);
 }
 
@@ -170,19 +181,21 @@ void widen_rows(WidenJob* job) {
   }
 }
 
-void widen_weights(const int32_t* packed, uint32_t* weights, int32_t kernel, int32_t stride) {
+void widen_weights(const int8_t* packed, uint32_t* weights, int32_t kernel, int32_t stride) {
   for (int32_t row = 0; row < kernel; ++row) {
     uint32_t before = 0;
     for (int32_t tap = 0; tap < kernel; tap += 2) {
-      const uint32_t word = static_cast<uint32_t>(packed[tap / 4]);
-      const uint32_t pair = (tap & 2) == 0 ? widen_even(word) : widen_odd(word);
+      // w0 w2 w1 w3 w4 w6 w5: the second of a pair lies two bytes behind, if there is one.
+      const int8_t* first = packed + tap / 4 * 4 + (tap & 2) / 2;
+      const int32_t second = tap + 1 < kernel ? first[2] : 0;
+      const uint32_t pair = (static_cast<uint32_t>(*first) & 0xFFFFu) | static_cast<uint32_t>(second) << 16;
       *weights++ = pair;
       if (stride == 1) {
         *weights++ = before >> 16 | pair << 16;
       }
       before = pair;
     }
-    packed += 2;
+    packed += kernel;
   }
 }
 

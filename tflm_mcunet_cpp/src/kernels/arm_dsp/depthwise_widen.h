@@ -26,7 +26,7 @@ struct WidenJob {
 void widen_rows(WidenJob* job);
 
 // The weights of one channel, each kernel row packed as w0 w2 w1 w3 w4 w6 w5 w7, to DepthwiseJob::weights.
-void widen_weights(const int32_t* packed, uint32_t* weights, int32_t kernel, int32_t stride);
+void widen_weights(const int8_t* packed, uint32_t* weights, int32_t kernel, int32_t stride);
 
 }  // namespace arm_dsp
 }  // namespace tflm_mcunet
