@@ -35,8 +35,10 @@ _PUBLIC = {
     "analyze": "tflm_mcunet.report",
     "convert": "tflm_mcunet.convert",
     "cpp_sources": "tflm_mcunet.cpp",
+    "export_project": "tflm_mcunet.projects.export_project",
     "export_tinyengine": "tflm_mcunet.export",
     "quantization_report": "tflm_mcunet.report.quantization",
+    "flash_to_device": "tflm_mcunet.flash",
     "quantize": "tflm_mcunet.quantize",
     "run": "tflm_mcunet.execute",
 }

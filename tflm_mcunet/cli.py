@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from tflm_mcunet import cli_bench, cli_commands, cli_model, cli_quantize
+from tflm_mcunet import cli_bench, cli_board, cli_commands, cli_model, cli_quantize
 from tflm_mcunet.cli_output import one_line, parse_size, write_json
 from tflm_mcunet.errors import McuNetError, UsageError
 
@@ -65,6 +65,8 @@ def build_parser() -> argparse.ArgumentParser:
     cli_bench.add_arguments(
         _command(commands, "bench", cli_bench.bench, "Count what models execute on emulated cores.")
     )
+    _add_export(commands)
+    _add_flash(commands)
     _add_listings(commands)
     return parser
 
@@ -145,7 +147,10 @@ def _add_run(commands: Any) -> None:
     )
     parser.add_argument("model", metavar="MODEL", help="a .tflite, .keras or .h5 file or a SavedModel")
     parser.add_argument(
-        "--on", metavar="ENGINE", default="host", help=f"{', '.join(cli_model.ENGINES)} (default: host)"
+        "--on",
+        metavar="ENGINE",
+        default="host",
+        help=f"{', '.join(cli_model.ENGINES)}, serial:PORT (default: host)",
     )
     _add_plan_options(parser)
     parser.add_argument(
@@ -156,6 +161,28 @@ def _add_run(commands: Any) -> None:
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the random input (default: 0)")
     parser.add_argument("--output-dir", metavar="DIR", help="write every output as .npy")
+
+
+def _add_export(commands: Any) -> None:
+    parser = _command(commands, "export", cli_board.export, "Write a complete project for a board.")
+    parser.add_argument("model", metavar="MODEL", help="a .tflite, .keras or .h5 file or a SavedModel")
+    parser.add_argument("--project", metavar="KIND", required=True, help="stm32")
+    parser.add_argument("-o", "--output", metavar="DIR", required=True, help="the directory to write")
+    _add_plan_options(parser)
+
+
+def _add_flash(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "flash",
+        cli_board.flash,
+        "Build a project, write it to a board, and check what it computes.",
+    )
+    parser.add_argument("project", metavar="DIR", help="a project's directory, or a model")
+    parser.add_argument(
+        "--target", metavar="T", required=True, help="the device; netduinoplus2 and qemu:CORE are emulated"
+    )
+    parser.add_argument("--port", metavar="PORT", help="the board's serial port, to check what it computes")
 
 
 def _add_listings(commands: Any) -> None:

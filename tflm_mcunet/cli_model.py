@@ -77,7 +77,7 @@ def load_array(path: str) -> np.ndarray:
     return array
 
 
-def _plan_options(arguments: argparse.Namespace) -> dict[str, Any]:
+def plan_options(arguments: argparse.Namespace) -> dict[str, Any]:
     """The options of `convert` that were given; the others keep its defaults."""
     names = ("schedule", "prefer", "input", "max_mac_overhead", "io")
     options = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
@@ -91,7 +91,7 @@ def convert(arguments: argparse.Namespace, out: Print) -> int:
     from tflm_mcunet.convert import convert as rewrite
 
     target = _target(arguments)
-    conversion = rewrite(arguments.model, target, **_plan_options(arguments))
+    conversion = rewrite(arguments.model, target, **plan_options(arguments))
     write_file(arguments.output, conversion.tflite)
     progress(f"wrote {arguments.output}")
     if arguments.html:
@@ -141,10 +141,10 @@ def run(arguments: argparse.Namespace, out: Print) -> int:
     from tflm_mcunet.convert import convert as rewrite
     from tflm_mcunet.execute import run as execute
 
-    if arguments.on not in ENGINES:
-        raise UsageError(f"unknown engine {arguments.on!r}", f"Use one of {', '.join(ENGINES)}.")
+    if arguments.on not in ENGINES and not arguments.on.startswith("serial:"):
+        raise UsageError(f"unknown engine {arguments.on!r}", f"Use one of {', '.join(ENGINES)}, serial:PORT.")
     target = _target(arguments)
-    options = _plan_options(arguments)
+    options = plan_options(arguments)
     conversion = rewrite(arguments.model, target, **options) if options else as_conversion(arguments.model)
     graph = conversion.graph
     seed = None
@@ -227,6 +227,7 @@ def _run_payload(
         "instructions_per_mac": round(instructions / macs, 4) if instructions and macs else None,
         "sram": _measured(result.sram),
         "flash": _measured(result.flash),
+        "seconds": result.seconds,
         "seed": seed,
     }
 
@@ -244,6 +245,8 @@ def _run_text(payload: dict[str, Any], outputs: list[np.ndarray]) -> str:
         rows.append(["input", f"random, seed {payload['seed']}"])
     if payload["instructions"] is not None:
         rows.append(["instructions", number(payload["instructions"])])
+    if payload["seconds"] is not None:
+        rows.append(["time on the board", f"{payload['seconds'] * 1000:.3f} ms"])
     if payload["instructions_per_mac"] is not None:
         rows.append(["instructions per MAC", f"{payload['instructions_per_mac']:.2f}"])
     for name in ("sram", "flash"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,12 @@ import numpy as np
 from tflm_mcunet.codegen.emit import emit, write
 from tflm_mcunet.codegen.family import family_of
 from tflm_mcunet.codegen.program import build_program
-from tflm_mcunet.convert import as_conversion
+from tflm_mcunet.convert import Conversion, as_conversion
+from tflm_mcunet.deploy.identity import fingerprint
 from tflm_mcunet.deploy.result import RunResult, SramBytes
 from tflm_mcunet.deploy.run import run_program
-from tflm_mcunet.errors import UsageError
+from tflm_mcunet.deploy.serial_link import connect
+from tflm_mcunet.errors import ToolError, UsageError
 from tflm_mcunet.graph import Graph, Tensor
 from tflm_mcunet.ops import total_macs
 from tflm_mcunet.targets import Target
@@ -30,7 +33,7 @@ def run(model: Any, x: Any, *, on: str = "host", target: Target | str | None = N
         x: array, or a sequence of arrays for a model with several inputs. Each has the input's shape, or one
             more inference a leading index: [n, *shape[1:]] for an input of shape [1, ...]. Floats for an int8
             input are quantised with the input's parameters.
-        on: str. "host", "tflm" or "qemu:<core>".
+        on: str. "host", "tflm", "qemu:<core>", or "serial:<port>" for a board that one of our projects runs on.
         target: Target, its name, or None. Its flash and SRAM bound the program on an emulated board.
 
     Returns:
@@ -50,6 +53,8 @@ def run(model: Any, x: Any, *, on: str = "host", target: Target | str | None = N
         recorded = SramBytes(arena=ran.allocations.total_bytes) if ran.allocations else SramBytes()
         outputs = [list(o) for o in ran.outputs]
         return RunResult(on, _joined(graph, outputs, is_single), sram=recorded, macs=total_macs(graph))
+    if on.startswith("serial:"):
+        return _on_board(conversion, batches, is_single, on.removeprefix("serial:"))
     program = build_program(conversion.schedule, family_of(on))
     with tempfile.TemporaryDirectory(prefix="tflm_mcunet_") as folder:
         write(emit(program), Path(folder))
@@ -66,6 +71,36 @@ def run(model: Any, x: Any, *, on: str = "host", target: Target | str | None = N
         sram=measured.sram,
         flash=measured.flash,
         macs=measured.macs,
+    )
+
+
+def _on_board(
+    conversion: Conversion, batches: list[list[np.ndarray]], is_single: bool, port: str
+) -> RunResult:
+    """The inferences on a board that a serial port leads to."""
+    graph = conversion.graph
+    outputs, seconds = [], []
+    with connect(port) as link:
+        board = link.identify()
+        if board.fingerprint != fingerprint(conversion.source):
+            raise UsageError(
+                f"the board on {port} holds another model: {board.name!r}",
+                "export and flash this one: `tflm-mcunet export`, `tflm-mcunet flash`",
+            )
+        for arrays in batches:
+            ran = link.run([a.tobytes() for a in arrays])
+            tensors = [graph.tensors[i] for i in graph.outputs]
+            raw = [link.output(i, t.size_bytes) for i, t in enumerate(tensors)]
+            if zlib.crc32(b"".join(raw)) != ran.checksum:
+                raise ToolError(f"the outputs from {port} arrived damaged", "try again")
+            outputs.append([_decoded(r, t) for r, t in zip(raw, tensors, strict=True)])
+            seconds.append(ran.seconds)
+    return RunResult(
+        f"serial:{port}",
+        _joined(graph, outputs, is_single),
+        sram=SramBytes(arena=board.arena_bytes),
+        macs=total_macs(graph),
+        seconds=max(seconds, default=None),
     )
 
 

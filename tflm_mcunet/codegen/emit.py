@@ -133,7 +133,8 @@ def _run_declaration(program: Program, name: str) -> str:
 int {name}_invoke(void);"""
     return f"""// Takes the next `count` rows of the input, from the top of the image; they need not outlive the call.
 // The whole image is fed {name.upper()}_FED_PASSES times. Returns how many rows the inference still wants: 0
-// when the outputs are there. Rows past the last are not read; the next call begins a new inference.
+// when the outputs are there. Rows past the last are not read; the next call begins a new inference, and so does
+// {name}_init, whatever was fed before.
 int {name}_feed_rows(const void* rows, int count);"""
 
 
@@ -197,7 +198,7 @@ const Workspace kWorkspace = {{kBases, window, counts}};
 
 }}  // namespace
 
-extern "C" int {name}_init(void) {{ return 0; }}
+{_init_definition(program, name)}
 
 {_run_definition(program, name)}
 {_accessor(f"{name}_input", program.inputs)}
@@ -205,6 +206,19 @@ extern "C" int {name}_init(void) {{ return 0; }}
 
 
 _NO_OP = "    {nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, 0, 0, 0, 0, 0, 0, {0, 0, 0}, 0, 0, kNoTensor},"
+
+
+def _init_definition(program: Program, name: str) -> str:
+    if program.fed_rows is None:
+        return f'extern "C" int {name}_init(void) {{ return 0; }}'
+    return f"""namespace {{
+int missing = 0;  // rows that the inference still wants
+}}
+
+extern "C" int {name}_init(void) {{
+  missing = 0;
+  return 0;
+}}"""
 
 
 def _run_definition(program: Program, name: str) -> str:
@@ -217,7 +231,6 @@ def _run_definition(program: Program, name: str) -> str:
 """
     row_bytes = _row_bytes(program, fed)
     return f"""extern "C" int {name}_feed_rows(const void* rows, int count) {{
-  static int missing = 0;
   const uint8_t* row = static_cast<const uint8_t*>(rows);
   if (missing == 0 && count > 0) {{
     begin_feeding(kProgram, kWorkspace);

@@ -81,6 +81,7 @@ class RunResult:
         sram: SramBytes measured on the run (any mapping of its names is taken), or None.
         flash: FlashBytes measured on the linked program, or None.
         macs: int or None. Multiply-accumulates of the model.
+        seconds: float or None. Of one inference by a board's own clock, the longest of a batch; on a serial port only.
     """
 
     on: str
@@ -89,6 +90,7 @@ class RunResult:
     sram: Mapping[str, int] | None = None
     flash: Mapping[str, int] | None = None
     macs: int | None = None
+    seconds: float | None = None
 
     def __post_init__(self) -> None:
         if self.sram is not None:

@@ -1,0 +1,70 @@
+"""Builds a project with the ecosystem's own tools."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from tflm_mcunet.deploy.toolchain import require_tools
+from tflm_mcunet.errors import ToolError
+
+_BUILD_SECONDS = 1800
+
+
+def build_project(directory: Path, kind: str, name: str) -> Path:
+    """Build the project, and return the image that is to be flashed.
+
+    Raises:
+        ToolError: a tool is missing (the hint says what to install) or the build fails (the message says where).
+    """
+    return _BUILDERS[kind](directory, name)
+
+
+def find_program(name: str, hint: str) -> str:
+    """The path of a program on the PATH or beside this Python.
+
+    Raises:
+        ToolError: there is none.
+    """
+    beside = Path(sys.executable).with_name(name)
+    path = shutil.which(name) or (str(beside) if beside.is_file() else None)
+    if path is None:
+        raise ToolError(f"{name} is not installed (not found on PATH)", hint)
+    return path
+
+
+def call(command: Sequence[str], folder: Path, what: str) -> str:
+    """Runs a program and returns what it printed.
+
+    Raises:
+        ToolError: it failed or took too long; the message has the lines that tell why.
+    """
+    try:
+        done = subprocess.run(
+            list(command), cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
+            check=False, timeout=_BUILD_SECONDS,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as error:
+        raise ToolError(f"{what}: {command[0]} took more than {_BUILD_SECONDS} seconds") from error
+    except OSError as error:
+        raise ToolError(f"{what}: {command[0]}: {error.strerror or error}") from error
+    printed = done.stdout + done.stderr
+    if done.returncode != 0:
+        lines = [line.strip() for line in printed.splitlines() if line.strip()]
+        telling = [line for line in lines if "error" in line.lower() or "overflowed" in line] or lines[-3:]
+        raise ToolError(f"{what}: " + ("; ".join(telling[:3]) or f"exit code {done.returncode}"))
+    return printed
+
+
+def _build_stm32(directory: Path, name: str) -> Path:
+    require_tools("arm-none-eabi-g++")
+    cmake = find_program("cmake", "pip install cmake, or apt-get install cmake")
+    call([cmake, "-B", "build"], directory, "cannot configure the project")
+    call([cmake, "--build", "build", "--parallel", "2"], directory, "cannot build the project")
+    return directory / "build" / f"{name}.elf"
+
+
+_BUILDERS: Mapping[str, Callable[[Path, str], Path]] = {"stm32": _build_stm32}

@@ -1,0 +1,99 @@
+"""The façade `export_project()`: a model as a complete project for a board."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from tflm_mcunet.codegen.emit import write
+from tflm_mcunet.convert import Conversion, convert
+from tflm_mcunet.errors import UsageError
+from tflm_mcunet.projects import stm32
+from tflm_mcunet.projects.project import Model, prepare
+from tflm_mcunet.targets import Target
+from tflm_mcunet.tflite import write as write_tflite
+
+#: What a project directory says of itself, for `flash`.
+MANIFEST = "tflm_mcunet.json"
+#: The model as it was given.
+MODEL_FILE = "model.tflite"
+
+_FILES: Mapping[str, Callable[[Model], dict[str, str]]] = {"stm32": stm32.files}
+KINDS = tuple(_FILES)
+
+
+def export_project(
+    model: Any,
+    kind: str,
+    target: Target | str,
+    directory: str | Path,
+    *,
+    name: str | None = None,
+    **options: Any,
+) -> Conversion:
+    """Write a complete project: it builds with the ecosystem's own tools, and answers a host on its serial port.
+
+    Args:
+        model: a Conversion, or anything that `convert` takes.
+        kind: str. One of `KINDS`.
+        target: Target, or its name.
+        directory: str or Path. Made where it is missing; files of the same name are written anew, but a
+            `sample.cpp` that is there is kept: it is the user's.
+        name: str or None. The model's; by default that of its file.
+        **options: as for `convert`.
+
+    Returns:
+        Conversion. What was exported.
+
+    Raises:
+        UsageError: no such kind, or none for this target.
+        UnsupportedOpError: an operator has no C++ kernel.
+    """
+    if kind not in _FILES:
+        raise UsageError(f"Expected `kind` to be one of {', '.join(KINDS)}, got {kind!r}")
+    device = Target.load(target) if isinstance(target, str) else target
+    conversion = model if isinstance(model, Conversion) else convert(model, device, **options)
+    if name is None:
+        name = Path(model).stem if isinstance(model, str | Path) else "model"
+    prepared = prepare(conversion, device, name)
+    files = _FILES[kind](prepared)
+    manifest = {"kind": kind, "target": device.name, "name": prepared.name, "io": options.get("io") or ""}
+    files[MANIFEST] = json.dumps(manifest, indent=2) + "\n"
+    folder = Path(directory)
+    write({path: text for path, text in files.items() if not _is_users(folder / path)}, folder)
+    (folder / MODEL_FILE).write_bytes(write_tflite(conversion.source))
+    return conversion
+
+
+def kind_of(target: Target) -> str:
+    """The kind of project that suits a target best.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if target.name in stm32.supported():
+        return "stm32"
+    raise UsageError(f"no project for {target.name}", f"there are some for {', '.join(stm32.supported())}")
+
+
+def read_manifest(directory: str | Path) -> dict[str, str]:
+    """What a project directory says of itself: `kind`, `target`, `name`, and `io`, an option of `convert` or "".
+
+    Raises:
+        UsageError: it is no project of ours.
+    """
+    path = Path(directory) / MANIFEST
+    try:
+        manifest: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
+        return {key: str(manifest[key]) for key in ("kind", "target", "name", "io")}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            f"{directory} is no project of tflm-mcunet: it has no readable {MANIFEST}",
+            "make one with `tflm-mcunet export`",
+        ) from error
+
+
+def _is_users(path: Path) -> bool:
+    return path.name == "sample.cpp" and path.exists()
