@@ -149,7 +149,8 @@ def _source(program: Program, name: str, sources: list[str]) -> str:
     bases = ["arena", *(_constant_base(graph.tensors[i], tables) for i in constants)]
     operands: list[int] = []
     rows = [_rows(r, 1 + constants.index(r.tensor) if r.is_constant else 0, tables) for r in program.tensors]
-    ops = [_op(step, i, program, tables, operands) for i, step in enumerate(steps)]
+    wakes = _wakes(program)
+    ops = [_op(step, i, wakes[i], program, tables, operands) for i, step in enumerate(steps)]
     stages, first = [], 0
     for stage in program.stages:
         fed = (
@@ -205,7 +206,7 @@ const Workspace kWorkspace = {{kBases, window, counts}};
 {_accessor(f"{name}_output", program.outputs)}"""
 
 
-_NO_OP = "    {nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, 0, 0, 0, 0, 0, 0, {0, 0, 0}, 0, 0, kNoTensor},"
+_NO_OP = "    {nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, 0, 0, 0, 0, 0, 0, {0, 0, 0}, 0, 0, kNoTensor, 0},"
 
 
 def _init_definition(program: Program, name: str) -> str:
@@ -266,7 +267,23 @@ def _rows(rows: Rows, base: int, tables: Tables) -> str:
     return f"    {{{listed}, " + ", ".join(str(n) for n in numbers) + "},"
 
 
-def _op(step: Step, index: int, program: Program, tables: Tables, operands: list[int]) -> str:
+def _wakes(program: Program) -> list[int]:
+    """For each operator the last one of its stage that reads or waits for its output; without one, itself."""
+    wakes: list[int] = []
+    for stage in program.stages:
+        first = len(wakes)
+        for i, step in enumerate(stage.steps):
+            output = step.tensors[len(step.call.inputs)]
+            woken = [
+                j
+                for j, other in enumerate(stage.steps)
+                if j > i and output in (*other.tensors[: len(other.call.inputs)], other.hold)
+            ]
+            wakes.append(first + max(woken, default=i))
+    return wakes
+
+
+def _op(step: Step, index: int, wakes: int, program: Program, tables: Tables, operands: list[int]) -> str:
     call, window = step.call, step.call.window
     params = tables.params(call.params, call.source, f"kOp{index}")
     first = len(operands)
@@ -287,6 +304,7 @@ def _op(step: Step, index: int, program: Program, tables: Tables, operands: list
         step.scratch_offset,
         sums,
         step.hold if step.hold >= 0 else "kNoTensor",
+        wakes,
     )
     shifts = tables.constant(np.array(step.shifts, np.uint32)) if step.shifts else "nullptr"
     comment = c_comment(program.graph.describe(step.op))

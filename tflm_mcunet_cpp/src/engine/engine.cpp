@@ -101,9 +101,13 @@ bool is_ready(const Program& program, const StageOp& op, const Workspace& worksp
   return true;
 }
 
-// Takes one step of the operator nearest the output that can; false where none can.
-bool advance(const Program& program, const Stage& stage, const Workspace& workspace) {
-  for (int32_t i = stage.first_op + stage.op_count - 1; i >= stage.first_op; --i) {
+inline int32_t last_op(const Stage& stage) { return stage.first_op + stage.op_count - 1; }
+
+// Takes one step of the operator nearest the output that can, none behind operator `from` being able to.
+// Returns the operator behind which none is able to now, since a step makes only those ready that read or
+// wait for its output; -1 where no operator can.
+int32_t advance(const Program& program, const Stage& stage, const Workspace& workspace, int32_t from) {
+  for (int32_t i = from; i >= stage.first_op; --i) {
     const StageOp& op = program.ops[i];
     const uint16_t output = op.tensors[op.inputs];
     if (workspace.counts[output] >= program.tensors[output].height) {
@@ -120,9 +124,15 @@ bool advance(const Program& program, const Stage& stage, const Workspace& worksp
       ++workspace.counts[output];
     }
     ++count;
-    return true;
+    return op.wakes;
   }
-  return false;
+  return -1;
+}
+
+void advance_to_the_end(const Program& program, const Stage& stage, const Workspace& workspace) {
+  for (int32_t from = last_op(stage); from >= 0;) {
+    from = advance(program, stage, workspace, from);
+  }
 }
 
 // What the stage's operators write begins empty, and so does a fed tensor; every other operand is there.
@@ -158,8 +168,7 @@ void run_stage(const Program& program, const Stage& stage, const Workspace& work
     return;
   }
   begin_stage(program, stage, workspace);
-  while (advance(program, stage, workspace)) {
-  }
+  advance_to_the_end(program, stage, workspace);
 }
 
 }  // namespace
@@ -186,8 +195,7 @@ void feed_row(const Program& program, const Workspace& workspace, const void* ro
   memcpy(row_address(fed, workspace, count), static_cast<const uint8_t*>(row) + stage.fed_skip,
          stage.fed_bytes);
   ++count;
-  while (advance(program, stage, workspace)) {
-  }
+  advance_to_the_end(program, stage, workspace);
   if (count < fed.height) {
     return;
   }

@@ -44,6 +44,7 @@ struct StageOp {
   uint32_t scratch;  // offset in the arena; of the sums where `sum` is set
   uint16_t sums;     // values of the output row where `sum` is set
   uint16_t hold;     // a tensor whose row y must exist before row y is computed, or kNoTensor
+  uint16_t wakes;    // the last operator of the stage that reads or waits for the output; without one, itself
 };
 
 // A run of operators through which rows flow; a stage of one operator is that operator executed whole.

@@ -234,6 +234,21 @@ void fill_op(const StageOptions& options, const uint32_t* op, const Kernel& kern
   target->hold = high(op[8]);
 }
 
+// StageOp::wakes of the operators [first, past) of a stage.
+void link_ops(StageOp* ops, uint32_t first, uint32_t past) {
+  for (uint32_t i = first; i < past; ++i) {
+    const uint16_t output = ops[i].tensors[ops[i].inputs];
+    ops[i].wakes = static_cast<uint16_t>(i);
+    for (uint32_t j = i + 1; j < past; ++j) {
+      bool is_woken = ops[j].hold == output;
+      for (uint32_t k = 0; k < ops[j].inputs; ++k) {
+        is_woken |= ops[j].tensors[k] == output;
+      }
+      ops[i].wakes = is_woken ? static_cast<uint16_t>(j) : ops[i].wakes;
+    }
+  }
+}
+
 }  // namespace
 
 const char* read_options(const void* data, size_t bytes, StageOptions* options) {
@@ -381,6 +396,7 @@ void build_stage(const StageOptions& options, const StageConstants& constants, u
     stages[i].op_count = static_cast<uint16_t>(options.stages[i]);
     stages[i].batch = 1;
     stages[i].fed = kNoTensor;
+    link_ops(ops, first, first + options.stages[i]);
     first += options.stages[i];
   }
   built->program = Program();
