@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -119,6 +120,65 @@ def test_a_copy_for_a_trial_starts_anew(keras: Any) -> None:
     assert callback.report is not None
     with pytest.raises(mcu.ConstraintError):
         compiled(keras, 64).fit(X, Y, verbose=0, callbacks=[trial])
+
+
+def scalars(folder: Path) -> dict[str, float]:
+    """Tag -> value, of all event files under a folder."""
+    from tensorboard.backend.event_processing import event_accumulator, tag_types
+
+    found = {}
+    for run in {path.parent for path in folder.rglob("*tfevents*")}:
+        events = event_accumulator.EventAccumulator(str(run), size_guidance={tag_types.TENSORS: 0})
+        events.Reload()
+        for tag in events.Tags()[tag_types.TENSORS]:
+            proto = events.Tensors(tag)[-1].tensor_proto
+            values = proto.float_val or np.frombuffer(proto.tensor_content, np.float32)
+            found[tag] = float(values[0]) if len(values) else 0.0
+    return found
+
+
+def test_tensorboard_behind_it_shows_its_numbers(keras: Any, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    board = keras.callbacks.TensorBoard(str(tmp_path), write_graph=False)
+    compiled(keras, 4).fit(X, Y, verbose=0, callbacks=[mcu.MCUConstraints(SMALL), board])
+    shown = scalars(tmp_path)
+    assert shown["epoch_mcu_peak_sram_bytes"] == 16 * 16 * 5
+    assert shown["epoch_mcu_macs"] == 11_532
+    assert shown["epoch_mcu_flash_bytes"] > 0
+
+
+def test_with_a_log_dir_the_order_of_the_callbacks_does_not_matter(keras: Any, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    board = keras.callbacks.TensorBoard(str(tmp_path / "run"), write_graph=False)
+    ours = mcu.MCUConstraints(SMALL, log_dir=tmp_path / "run")
+    compiled(keras, 4).fit(X, Y, verbose=0, callbacks=[board, ours])
+    shown = scalars(tmp_path)
+    assert shown["mcu_peak_sram_bytes"] == 16 * 16 * 5
+    assert shown["mcu_macs"] == 11_532
+    assert "epoch_loss" in shown
+    (tmp_path / "file").write_text("")
+    blocked = mcu.MCUConstraints(SMALL, log_dir=tmp_path / "file")
+    with pytest.raises(mcu.McuNetError, match="cannot write to"):
+        compiled(keras, 4).fit(X, Y, verbose=0, callbacks=[blocked])
+
+
+def test_keras_tuner_copies_it_for_every_trial_and_reports_its_numbers(tmp_path: Path) -> None:
+    keras, tuners = pytest.importorskip("keras"), pytest.importorskip("keras_tuner")
+
+    def hypermodel(choice: Any) -> Any:
+        return compiled(keras, choice.Choice("width", [2, 4]))
+
+    tuner = tuners.GridSearch(hypermodel, "loss", max_trials=2, directory=tmp_path, overwrite=True)
+    ours = mcu.MCUConstraints(SMALL, log_dir=tmp_path / "logs")
+    tuner.search(X, Y, epochs=1, verbose=0, callbacks=[ours])
+    trials = tuner.oracle.trials.values()
+    assert {trial.status for trial in trials} == {"COMPLETED"}
+    needs = {
+        trial.hyperparameters.get("width"): trial.metrics.get_best_value("mcu_peak_sram_bytes")
+        for trial in trials
+    }
+    assert needs == {2: 16 * 16 * 3, 4: 16 * 16 * 5}
+    assert ours.report is None
 
 
 def test_a_device_is_found_by_name() -> None:

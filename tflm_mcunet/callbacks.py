@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from tflm_mcunet.backend import to_shape_model
+from tflm_mcunet.backend import to_shape_model, write_scalars
 from tflm_mcunet.errors import ConstraintError, UsageError
 from tflm_mcunet.report import MemoryReport
 from tflm_mcunet.report.analyze import analyze
@@ -23,8 +23,8 @@ class MCUConstraints:
 
     When training begins the model is converted to INT8 as it stands, untrained: what it needs of SRAM and flash
     follows from its shapes alone. If that exceeds the target, training does not start. Otherwise every epoch's
-    logs get `mcu_peak_sram_bytes`, `mcu_flash_bytes` and `mcu_macs`, so that they are in `History` (and in
-    TensorBoard or a CSV log, if those callbacks stand behind this one in the list).
+    logs get `mcu_peak_sram_bytes`, `mcu_flash_bytes` and `mcu_macs`, so that they are in `History` (and in what
+    the callbacks behind this one log: put it before TensorBoard and CSVLogger, or give `log_dir`).
 
     Args:
         target: Target, the name of a device, or the path of a target's TOML file.
@@ -34,6 +34,8 @@ class MCUConstraints:
         schedule: str. What the SRAM is computed for: "layer" (one operator after the other, in place where
             exact), "stream" (rows through stages), "auto" (the smallest of these), or "tflm" (the whole arena of
             stock TFLite Micro).
+        log_dir: str, Path or None. TensorBoard's folder: the same numbers go to `log_dir`/mcu, whatever the order of
+            the callbacks.
 
     Attributes:
         report: MemoryReport of the last model that training began with, or None.
@@ -59,6 +61,7 @@ class MCUConstraints:
         max_sram_bytes: int | None = None,
         max_flash_bytes: int | None = None,
         schedule: str = "layer",
+        log_dir: str | Path | None = None,
     ) -> None:
         resolved = as_target(target)
         if resolved is None:
@@ -74,6 +77,7 @@ class MCUConstraints:
         self.max_sram_bytes = min(filter(None, (max_sram_bytes, resolved.contiguous_sram)))
         self.max_flash_bytes = min(filter(None, (max_flash_bytes, resolved.flash)), default=None)
         self.schedule = schedule
+        self.log_dir = None if log_dir is None else Path(log_dir)
         self.report: MemoryReport | None = None
         self.params: dict[str, Any] | None = None
         self.model: Any = None
@@ -91,13 +95,20 @@ class MCUConstraints:
             report.model_bytes,
             report.macs,
         )
+        if self.log_dir is not None:
+            write_scalars(self.log_dir / "mcu", self._needs(report))
+
+    def _needs(self, report: MemoryReport) -> dict[str, Any]:
+        return {
+            "mcu_peak_sram_bytes": peak_sram_bytes(report, self.schedule),
+            "mcu_flash_bytes": report.model_bytes,
+            "mcu_macs": report.macs,
+        }
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Add the model's needs to the epoch's logs."""
         if logs is not None and self.report is not None:
-            logs["mcu_peak_sram_bytes"] = peak_sram_bytes(self.report, self.schedule)
-            logs["mcu_flash_bytes"] = self.report.model_bytes
-            logs["mcu_macs"] = self.report.macs
+            logs.update(self._needs(self.report))
 
     def set_model(self, model: Any) -> None:
         """Called by Keras before training."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from tflm_mcunet.backend.calibration import Calibration, InputSpec, calibration_samples, random_calibration
 from tflm_mcunet.backend.convert import to_shape_model, to_tflite
 from tflm_mcunet.backend.frameworks import ServingModel, is_model, open_model
+from tflm_mcunet.backend.scalars import write_scalars
 
 __all__ = [
     "Calibration",
@@ -19,4 +20,5 @@ __all__ = [
     "random_calibration",
     "to_shape_model",
     "to_tflite",
+    "write_scalars",
 ]
