@@ -38,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--input", choices=("resident", "rows"), default="resident", help="rows: the caller feeds image rows"
     )
+    parser.add_argument("--all-ops", action="store_true", help="list every operator, not only classes")
     parser.add_argument("--svg", metavar="CHART", help="write a bar chart as SVG")
     parser.add_argument(
         "--html", metavar="PAGE", help="write chart and tables as one self-contained HTML page"
@@ -61,7 +62,7 @@ def bench(arguments: argparse.Namespace, out: Print) -> int:
         input=arguments.input,
         on_progress=progress,
     )
-    text = summary.to_text(measurements)
+    text = summary.to_text(measurements, all_ops=arguments.all_ops)
     pages: dict[str, Any] = {arguments.svg: chart.to_svg, arguments.html: chart.to_html}
     for path, render in pages.items():
         if path:

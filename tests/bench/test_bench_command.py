@@ -52,9 +52,17 @@ def test_bench_prints_json_and_writes_a_chart(tmp_path: Path, capsys) -> None:
 def test_a_table_is_printed_by_default(capsys) -> None:
     assert main(["bench", "built_dense"]) == 0
     out = capsys.readouterr().out
+    assert "op 0" not in out
     assert "built_dense" in out
     assert "geometric mean of 1" in out
     assert "cycles are modelled" in out
+
+
+def test_every_operator_is_listed_with_its_kernel_on_request(capsys) -> None:
+    assert main(["bench", "built_dense", "--on", "qemu:rv32", "--all-ops"]) == 0
+    listed = [line for line in capsys.readouterr().out.splitlines() if line.strip().startswith("op ")]
+    assert len(listed) == len(BUILT["built_dense"]().ops)
+    assert all("fully_connected" in line for line in listed)
 
 
 def test_an_unknown_core_is_bad_usage(capsys) -> None:

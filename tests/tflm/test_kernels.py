@@ -75,7 +75,9 @@ def network(seed: int = 11) -> Graph:
     x = b.binary("SUB", b.binary("ADD", x, y), y)
     x = b.binary("MUL", x, b.mean(x, (1, 2), keep_dims=True))
     x = b.pool_2d("MAX_POOL_2D", b.pool_2d("AVERAGE_POOL_2D", x, (2, 2)), (2, 2), padding=VALID)
-    return b.finish([b.softmax(b.fully_connected(x, 10))])
+    logits = b.fully_connected(x, 10)
+    # Both are compared: a saturated softmax tells little.
+    return b.finish([b.softmax(logits), logits])
 
 
 def changed(graph: Graph, op_type: str, operand: int, dtype: str) -> bytes:
@@ -108,6 +110,24 @@ def test_other_types_are_refused_by_the_kernels_name(op_type: str, dtype: str) -
         run(model, [], True)
     # The tensor may be another operator's output too, which then is the first to refuse it.
     assert op_type in str(refused.value) or "tflm_mcunet" in str(refused.value)
+
+
+@pytest.mark.parametrize("op_type", ["CONV_2D", "DEPTHWISE_CONV_2D"])
+def test_negative_weight_scales_are_computed(op_type: str) -> None:
+    """Some converters write them; the multiplier is negative then."""
+    graph = network()
+    op = next(op for op in graph.ops if op.type == op_type)
+    weights = graph.tensors[op.inputs[1]]
+    assert weights.quantization is not None
+    scales = tuple(-s if i % 2 else s for i, s in enumerate(weights.quantization.scale))
+    turned = replace(weights, quantization=replace(weights.quantization, scale=scales))
+    tensors = [turned if t is weights else t for t in graph.tensors]
+    model = tflite.write(replace(graph, tensors=tuple(tensors)))
+    assert_equal(model, inputs(graph), "negative scales")
+    positive = run(tflite.write(graph), inputs(graph), True).outputs
+    assert any(
+        a.tobytes() != b.tobytes() for a, b in zip(positive[0], run(model, inputs(graph), True).outputs[0])
+    )
 
 
 def refused(graph: Graph) -> str:

@@ -75,8 +75,13 @@ def _mean(name: str, group: Sequence[Measurement]) -> dict[str, Any]:
     }
 
 
-def to_text(measurements: Sequence[Measurement]) -> str:
-    """Tables: a line a model with the peers' counts beside it, and a line a class of operators."""
+def to_text(measurements: Sequence[Measurement], all_ops: bool = False) -> str:
+    """Tables: a line a model with the peers' counts beside it, and a line a class of operators.
+
+    Args:
+        measurements: sequence of Measurement.
+        all_ops: bool. Also a line an operator, with the kernel that it runs.
+    """
     parts = []
     for name, group in _operating_points(measurements):
         parts += [
@@ -84,6 +89,7 @@ def to_text(measurements: Sequence[Measurement]) -> str:
             _models(group),
             _mean_line(name, group),
             _classes(group),
+            *(_operators(m) for m in group if all_ops),
         ]
     parts.append(f"Peers: {peers.source()}")
     parts.append(f"Instructions are counted exactly; {CYCLE_MODEL}.")
@@ -92,19 +98,8 @@ def to_text(measurements: Sequence[Measurement]) -> str:
 
 def _models(group: Sequence[Measurement]) -> str:
     engines = list(peers.ENGINES.get(group[0].on, {}).values())
-    head = [
-        "model",
-        "MACs",
-        "instructions",
-        "a MAC",
-        "cycles*",
-        "a MAC",
-        "arena",
-        "stack",
-        "SRAM",
-        "code",
-        "flash",
-    ]
+    head = ["model", "MACs", "instructions", "a MAC", "cycles*", "a MAC"]
+    head += ["arena", "stack", "SRAM", "code", "flash", "init"]
     closed = "best closed, cycles" if group[0].cycles else None
     rows = [[*head, *engines, *([closed, "a MAC"] if closed else [])]]
     for m in group:
@@ -119,6 +114,7 @@ def _models(group: Sequence[Measurement]) -> str:
                 _ratio(m.cycles_per_mac),
                 *(number(m.sram.get(part)) for part in ("arena", "stack", "total")),
                 *(number(m.flash.get(part)) for part in ("code", "total")),
+                number(m.init_instructions),
                 *(_millions(others.get(e)) for e in engines),
                 *(_published(m) if closed else ()),
             ]
@@ -160,6 +156,15 @@ def _classes(group: Sequence[Measurement]) -> str:
     share = 100 * engine / sum(m.instructions for m in group)
     rows.append(["(the driver between kernels)", "", "", "", number(engine), f"{share:.1f} %"])
     return table(rows, right=(1, 2, 4, 5, 6, 7, 8, 9))
+
+
+def _operators(m: Measurement) -> str:
+    rows = [[m.model, "class", "kernel", "work", "unit", "instructions", "a unit", "cycles*", "a unit"]]
+    for op in m.ops:
+        row = [f"op {op.index}", op.op_class, op.kernel, number(op.work), op.unit, number(op.instructions)]
+        per_unit = _ratio(op.cycles / op.work if op.cycles else None)
+        rows.append([*row, _ratio(op.instructions / op.work), number(op.cycles), per_unit])
+    return table(rows, right=(3, 5, 6, 7, 8))
 
 
 def _range(pair: tuple[float, float] | None) -> str:

@@ -13,7 +13,7 @@ struct Multiplier {
   int32_t shift;
 };
 
-// A real multiplier of at least 0 in that form; below 2^-32 it is 0 (TFLite's QuantizeMultiplier).
+// A real multiplier in that form; below 2^-32 in magnitude it is 0 (TFLite's QuantizeMultiplier).
 Multiplier quantize_multiplier(double real);
 
 // The multiplier of a sum of `count` values whose mean is wanted: the division is part of it (TFLite's
