@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
 from tflm_mcunet.cli_model import progress
 from tflm_mcunet.cli_output import Print, emit, write_file
@@ -47,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def bench(arguments: argparse.Namespace, out: Print) -> int:
     """`tflm-mcunet bench`: exact instruction counts, modelled cycles, SRAM and flash, with the peers' beside them."""
-    from tflm_mcunet.bench import chart, summary
+    from tflm_mcunet.bench import chart, page, summary
     from tflm_mcunet.bench.suite import chosen_models, run_suite
 
     boards = arguments.on or [BOARDS[0]]
@@ -63,10 +62,11 @@ def bench(arguments: argparse.Namespace, out: Print) -> int:
         on_progress=progress,
     )
     text = summary.to_text(measurements, all_ops=arguments.all_ops)
-    pages: dict[str, Any] = {arguments.svg: chart.to_svg, arguments.html: chart.to_html}
-    for path, render in pages.items():
-        if path:
-            write_file(path, render(measurements))
-            progress(f"wrote {path}")
+    if arguments.svg:
+        write_file(arguments.svg, chart.to_svg(measurements))
+        progress(f"wrote {arguments.svg}")
+    if arguments.html:
+        write_file(arguments.html, page.to_html(measurements, all_ops=arguments.all_ops))
+        progress(f"wrote {arguments.html}")
     emit(text, summary.to_dict(measurements), arguments.json, out)
     return 0

@@ -45,7 +45,10 @@ def test_bench_prints_json_and_writes_a_chart(tmp_path: Path, capsys) -> None:
     assert [m["models"] for m in payload["geometric_means"]] == [["built_dense"], ["built_dense"]]
     assert "CMSIS-NN" in payload["peers"]["source"]
     assert ET.fromstring(svg.read_text()).tag.endswith("svg")
-    assert "built_dense" in html.read_text()
+    page = html.read_text()
+    assert "built_dense" in page
+    assert page.count("<table>") == 4
+    assert page.count("<svg") == 1
     assert "wrote" in printed.err
 
 

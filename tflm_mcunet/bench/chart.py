@@ -1,4 +1,4 @@
-"""Measurements as a bar chart: instructions a MAC by model and by class of operator, ours beside the peers'."""
+"""Measurements as a bar chart in SVG: instructions a MAC by model and by class, ours beside the peers'."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from html import escape
 
 from tflm_mcunet.bench import peers
 from tflm_mcunet.bench.measure import Measurement, by_class
-from tflm_mcunet.bench.summary import to_text
 
 _WIDTH, _LEFT, _RIGHT = 960, 268, 74
 _BAR, _GAP, _GROUP_GAP, _HEAD = 13, 3, 11, 58
@@ -18,8 +17,9 @@ _OURS, _CYCLES = "#1f5fa8", "#9cc0e6"
 _PEERS = ("#b9b4ab", "#d98b4a", "#a8541f")
 
 _STYLE = (
-    "text{font:12px system-ui,'Segoe UI',Roboto,'Noto Sans',sans-serif;fill:#1f2328}"
-    ".t{font-size:15px;font-weight:600}.s{fill:#5b636b;font-size:11px}.g{stroke:#e3e3de}"
+    # Named by a class, so that a page around the chart does not style it.
+    ".bench text{font:12px system-ui,'Segoe UI',Roboto,'Noto Sans',sans-serif;fill:#1f2328}"
+    ".bench .t{font-size:15px;font-weight:600}.bench .s{fill:#5b636b;font-size:11px}.bench .g{stroke:#e3e3de}"
 )
 
 
@@ -49,21 +49,10 @@ def to_svg(measurements: Sequence[Measurement]) -> str:
         drawn, height = _panel(title, groups, top)
         parts.append(drawn)
         top += height + 14
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {top}" width="{_WIDTH}" height="{top}">'
+    size = f'viewBox="0 0 {_WIDTH} {top}" width="{_WIDTH}" height="{top}"'
+    head = f'<svg class="bench" xmlns="http://www.w3.org/2000/svg" {size}>'
     background = f'<rect width="{_WIDTH}" height="{top}" fill="#fff"/>'
     return f"{head}<style>{_STYLE}</style>{background}{''.join(parts)}</svg>\n"
-
-
-def to_html(measurements: Sequence[Measurement]) -> str:
-    """The chart with the tables as one page that needs no other file."""
-    style = "body{margin:24px auto;max-width:1180px;padding:0 16px;font:15px/1.5 system-ui,sans-serif;color:#1f2328}"
-    style += "pre{overflow-x:auto;font:12px/1.45 ui-monospace,'DejaVu Sans Mono',monospace}"
-    style += "svg{max-width:100%;height:auto}"
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>tflm-mcunet bench</title><style>{style}</style><h1>What models execute on emulated cores</h1>"
-        f"{to_svg(measurements)}<pre>{escape(to_text(measurements))}</pre></html>\n"
-    )
 
 
 def _panels(measurements: Sequence[Measurement]) -> Iterable[tuple[str, list[Group]]]:
