@@ -47,7 +47,7 @@ def test_bench_prints_json_and_writes_a_chart(tmp_path: Path, capsys) -> None:
     assert ET.fromstring(svg.read_text()).tag.endswith("svg")
     page = html.read_text()
     assert "built_dense" in page
-    assert page.count("<table>") == 4
+    assert page.count("<table>") == 5  # models, classes and, where there is a model, the mix
     assert page.count("<svg") == 1
     assert "wrote" in printed.err
 

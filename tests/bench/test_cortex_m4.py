@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,8 @@ import pytest
 from deploy_programs import write_program
 
 from tflm_mcunet.bench.cortex_m4 import straight_cycles
+from tflm_mcunet.bench.cost import block_costs
 from tflm_mcunet.bench.disassembly import parse_listing
-from tflm_mcunet.bench.measure import block_cycles
 from tflm_mcunet.bench.peers import model_figures
 from tflm_mcunet.bench.suite import run_suite
 from tflm_mcunet.deploy.run import run_program
@@ -73,13 +74,14 @@ def program(body: str) -> str:
     )
 
 
-# (assembly of a call, turns, cycles by hand, jumps)
+# (assembly of a call, its cycles without jumps by hand, jumps, kinds of instructions)
 LOOPS = {
     # ldr 2; 100 turns of subs 1 and bne 1, 99 of them with a refill; movs 1; bx 1 and a refill.
     "an empty loop": (
         "movs r1, #100\n1: subs r1, r1, #1\nbne 1b\nmovs r0, #0\nbx lr",
         1 + 200 + 1 + 1,
         99 + 1,
+        {"arithmetic": 1 + 100 + 1, "branch": 100 + 1},
     ),
     # As above, each turn with ldmia 4, two smlad 2, and a pointer set anew by an add in between: mov 1 and stall 1.
     "multiplications": (
@@ -88,6 +90,14 @@ LOOPS = {
         "subs r1, r1, #1\nbne 1b\nmovs r0, #0\npop {r4, pc}",
         3 + 2 + 1 + 50 * (1 + 5 + 1 + 1 + 1 + 1) + 1 + 3,
         49 + 1,
+        {
+            "store": 1,
+            "load": 1,
+            "arithmetic": 1 + 2 * 50 + 1,
+            "multiply": 100,
+            "load several": 50 + 1,
+            "branch": 50,
+        },
     ),
     # A word at an odd address costs two cycles more, at an even one a cycle, a half-word at an odd one a cycle.
     "misaligned loads": (
@@ -96,20 +106,25 @@ LOOPS = {
         "subs r1, r1, #1\nbne 1b\nmovs r0, #0\nbx lr",
         2 + 1 + 10 * (2 + 1 + 1 + 1 + 1 + (2 + 1 + 1) + 1 + 1) + 1 + 1,
         9 + 1,
+        {"load": 1 + 50, "arithmetic": 1 + 10 + 1, "branch": 10 + 1},
     ),
 }
 
 
 @pytest.mark.parametrize("name", LOOPS)
 def test_executed_loops_take_the_cycles_counted_by_hand(name: str, tmp_path: Path) -> None:
-    body, straight, jumps = LOOPS[name]
+    body, straight, jumps, kinds = LOOPS[name]
     folder = write_program(tmp_path / "program", program(body))
     x = np.zeros(16, np.uint8)
     run = run_program(folder, [[x]], on=BOARD, profiled_ops=0)
     assert run.profile is not None
     assert run.profile.instructions == run.instructions[0]
     assert sum(b.jumped for b in run.profile.blocks) == jumps
-    assert sum(block_cycles(run.profile.blocks, run.executable)) == straight + REFILL * jumps
+    costs = block_costs(run.profile.blocks, run.executable)
+    assert sum(c.cycles for c in costs) == straight + REFILL * jumps
+    mix: Counter[str] = sum((Counter(c.mix) for c in costs), Counter())
+    assert mix.total() == run.instructions[0]
+    assert dict(mix) == kinds
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,8 @@ def test_every_instruction_is_some_kernels_or_the_engines(on: str, schedule: str
     fed = 8 * 32 if input == "rows" else 0  # the harness's own, a few for each row that it passes
     assert m.instructions - fed <= attributed <= m.instructions
     assert all(op.instructions > 0 for op in m.ops)
-    assert 0 < m.engine_instructions < 0.1 * m.instructions
+    # The driver is the larger a part, the faster the kernels and the narrower the rows.
+    assert 0 < m.engine_instructions < 0.3 * m.instructions
     assert sum(c.instructions for c in by_class([m])) == sum(op.instructions for op in m.ops)
 
 

@@ -66,6 +66,12 @@ _REGISTER = re.compile(r"\b(r\d+|sp|lr|pc|ip|sl|fp|sb)\b")
 _LISTED = re.compile(r"\b([rsd])(\d+)(?:\s*-\s*[rsd](\d+))?\b|\b(sp|lr|pc|ip|sl|fp|sb)\b")
 
 
+_MULTIPLY = re.compile("mul|ml[as]|[su]mull|[su]mlal|umaal|sm[lmu]")
+
+#: Kinds of instructions, in the order in which a table shows them.
+KINDS = ("multiply", "arithmetic", "load", "load several", "store", "branch", "float")
+
+
 @dataclass(frozen=True)
 class Cycles:
     """Modelled cycles.
@@ -77,6 +83,26 @@ class Cycles:
 
     total: int
     jumps: int
+
+
+def kind(instruction: Instruction) -> str:
+    """One of `KINDS`.
+
+    >>> kind(Instruction(0, "smlad", "r0, r1, r2, r0")), kind(Instruction(0, "ldmia", "r0!, {r1, r2}"))
+    ('multiply', 'load several')
+    """
+    name = instruction.mnemonic
+    if name.startswith("v"):
+        return "float"
+    if _BRANCH.fullmatch(name) or _TABLE_BRANCH.fullmatch(name):
+        return "branch"
+    if _LOAD.fullmatch(name):
+        return "load"
+    if name.startswith(("ldm", "ldrd", "pop")):
+        return "load several"
+    if name.startswith(("str", "stm", "push")):
+        return "store"
+    return "multiply" if _MULTIPLY.match(name) else "arithmetic"
 
 
 def straight_cycles(instructions: Sequence[Instruction]) -> int:

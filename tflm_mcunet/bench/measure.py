@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,12 @@ from typing import Any
 import numpy as np
 
 from tflm_mcunet.bench.classes import op_class, work
-from tflm_mcunet.bench.cortex_m4 import REFILL, Cycles, straight_cycles
-from tflm_mcunet.bench.disassembly import Instruction, disassemble
+from tflm_mcunet.bench.cortex_m4 import Cycles
+from tflm_mcunet.bench.cost import block_costs
 from tflm_mcunet.codegen.emit import emit, write
 from tflm_mcunet.codegen.family import family_of
 from tflm_mcunet.codegen.program import build_program
 from tflm_mcunet.convert import Conversion
-from tflm_mcunet.deploy.profile import Block
 from tflm_mcunet.deploy.run import run_program
 from tflm_mcunet.errors import ToolError
 from tflm_mcunet.ops import total_macs
@@ -40,6 +39,7 @@ class OpCount:
         unit: str. "MAC" or "element".
         instructions: int. Of the kernel, from its entry to its return; the engine's are apart.
         cycles: int or None. Modelled.
+        mix: mapping or None. How many of the instructions are of which kind, see `bench.cortex_m4`.
     """
 
     index: int
@@ -50,6 +50,7 @@ class OpCount:
     unit: str
     instructions: int
     cycles: int | None
+    mix: Mapping[str, int] | None
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,7 @@ class ClassCount:
     work: int
     instructions: int
     cycles: int | None
+    mix: Mapping[str, int] | None
 
     def to_dict(self) -> dict[str, Any]:
         """The stable JSON form."""
@@ -134,6 +136,7 @@ class ClassCount:
             "instructions_per_unit": round(self.instructions / self.work, 4),
             "modelled_cycles": self.cycles,
             "modelled_cycles_per_unit": None if self.cycles is None else round(self.cycles / self.work, 4),
+            "mix": None if self.mix is None else dict(self.mix),
         }
 
 
@@ -148,7 +151,9 @@ def by_class(measurements: Iterable[Measurement]) -> list[ClassCount]:
         cycles = [op.cycles for op in ops if op.cycles is not None]
         total = sum(cycles) if len(cycles) == len(ops) else None
         instructions = sum(op.instructions for op in ops)
-        found.append(ClassCount(name, unit, len(ops), sum(op.work for op in ops), instructions, total))
+        mix: Counter[str] = sum((Counter(op.mix) for op in ops if op.mix), Counter())
+        size = sum(op.work for op in ops)
+        found.append(ClassCount(name, unit, len(ops), size, instructions, total, dict(mix) or None))
     return sorted(found, key=lambda c: -c.instructions)
 
 
@@ -183,11 +188,14 @@ def measure(
     assert run.profile is not None and run.instructions is not None and run.init_instructions is not None
     fed_rows = program.fed_rows.height * program.fed_passes if program.fed_rows else 0
     _check_total(run.profile.instructions, run.instructions[0], fed_rows)
-    modelled = block_cycles(run.profile.blocks, run.executable) if on in MODELLED else None
+    costs = block_costs(run.profile.blocks, run.executable) if on in MODELLED else None
     counts, cycles = [0] * (len(steps) + 1), [0] * (len(steps) + 1)
+    mixes: list[Counter[str]] = [Counter() for _ in cycles]
     for number, block in enumerate(run.profile.blocks):
         counts[block.operator] += block.instructions * block.executed
-        cycles[block.operator] += modelled[number] if modelled else 0
+        if costs is not None:
+            cycles[block.operator] += costs[number].cycles
+            mixes[block.operator].update(costs[number].mix)
     graph = program.graph
     ops = [
         OpCount(
@@ -197,7 +205,8 @@ def measure(
             step.call.kernel,
             *work(graph, graph.ops[step.op]),
             counts[i],
-            cycles[i] if modelled else None,
+            cycles[i] if costs else None,
+            dict(mixes[i]) if costs else None,
         )
         for i, step in enumerate(steps)
     ]
@@ -213,7 +222,7 @@ def measure(
         instructions=run.instructions[0],
         engine_instructions=counts[-1],
         init_instructions=run.init_instructions,
-        cycles=Cycles(sum(modelled), jumps) if modelled else None,
+        cycles=Cycles(sum(cycles), jumps) if costs else None,
         sram=dict(run.sram),
         flash=dict(run.flash or {}),
         ops=tuple(ops),
@@ -226,23 +235,3 @@ def _check_total(profiled: int, counted: int, fed_rows: int) -> None:
     # The harness passes each row that it feeds with a few instructions of its own; see ProgramRun.
     if not 0 <= counted - profiled <= 8 * fed_rows:
         raise ToolError(f"the profile has {profiled:,} instructions, the board counted {counted:,}")
-
-
-def block_cycles(blocks: Sequence[Block], executable: Path) -> list[int]:
-    """Modelled cycles of every block over all its runs."""
-    listing = disassemble(executable)
-    known: dict[tuple[int, int], int] = {}
-    found = []
-    for block in blocks:
-        key = (block.start, block.end)
-        if key not in known:
-            known[key] = straight_cycles(_instructions(listing, block))
-        found.append(known[key] * block.executed + REFILL * block.jumped + block.misaligned)
-    return found
-
-
-def _instructions(listing: dict[int, Instruction], block: Block) -> list[Instruction]:
-    found = [listing[address] for address in range(block.start, block.end, 2) if address in listing]
-    if len(found) != block.instructions:
-        raise ToolError(f"objdump and the emulator disagree about the code at {block.start:#010x}")
-    return found

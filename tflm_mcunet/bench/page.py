@@ -9,7 +9,7 @@ from tflm_mcunet.bench import peers
 from tflm_mcunet.bench.chart import to_svg
 from tflm_mcunet.bench.measure import Measurement
 from tflm_mcunet.bench.summary import CYCLE_MODEL, mean_line, operating_points
-from tflm_mcunet.bench.tables import Table, classes_table, models_table, operators_table
+from tflm_mcunet.bench.tables import Table, group_tables, models_table
 from tflm_mcunet.report.page import page
 
 
@@ -26,8 +26,7 @@ def to_html(measurements: Sequence[Measurement], all_ops: bool = False) -> str:
         f'<section><div class="wide">{to_svg(measurements)}</div></section>',
     ]
     for name, group in operating_points(measurements):
-        more = [operators_table(m) for m in group if all_ops]
-        tables = "".join(_table(t) for t in (models_table(group), classes_table(group), *more))
+        tables = "".join(_table(t) for t in (models_table(group), *group_tables(group, all_ops)))
         line = f'<p class="soft small">int8 inputs and outputs; {escape(mean_line(name, group))}</p>'
         parts.append(f"<section><h2>{escape(name)}</h2>{line}{tables}</section>")
     parts.append(f"<footer><p>Peers: {escape(peers.source())}</p><p>* {escape(CYCLE_MODEL)}.</p></footer>")

@@ -8,7 +8,7 @@ from typing import Any
 
 from tflm_mcunet.bench import peers
 from tflm_mcunet.bench.measure import Measurement
-from tflm_mcunet.bench.tables import classes_table, models_table, operators_table, ratio
+from tflm_mcunet.bench.tables import group_tables, models_table, ratio
 from tflm_mcunet.report.text import table
 
 #: The models over which the geometric mean is taken where all are there; else over all that were measured.
@@ -85,8 +85,8 @@ def to_text(measurements: Sequence[Measurement], all_ops: bool = False) -> str:
     """
     parts = []
     for name, group in operating_points(measurements):
-        more = [operators_table(m) for m in group if all_ops]
-        first, *others = (table(t.rows, t.right) for t in (models_table(group), classes_table(group), *more))
+        tables = (models_table(group), *group_tables(group, all_ops))
+        first, *others = (table(t.rows, t.right) for t in tables)
         parts += [f"{name}, int8 inputs and outputs", first, "  " + mean_line(name, group), *others]
     parts.append(f"Peers: {peers.source()}")
     parts.append(f"Instructions are counted exactly; {CYCLE_MODEL}.")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tflm_mcunet.bench import peers
+from tflm_mcunet.bench.cortex_m4 import KINDS
 from tflm_mcunet.bench.measure import Measurement, by_class
 from tflm_mcunet.report.text import number
 
@@ -73,6 +74,29 @@ def classes_table(group: Sequence[Measurement]) -> Table:
     share = 100 * engine / sum(m.instructions for m in group)
     rows.append(["(the driver between kernels)", "", "", "", number(engine), f"{share:.1f} %"])
     return Table(rows, (1, 2, 4, 5, 6, 7, 8, 9))
+
+
+def mix_table(group: Sequence[Measurement]) -> Table | None:
+    """A line a class: which kinds of instructions it executes, as shares; None where the core has no model."""
+    classes = [c for c in by_class(group) if c.mix]
+    if not classes:
+        return None
+    rows = [["class", *KINDS, "cycles* an instruction"]]
+    for c in classes:
+        mix = c.mix or {}
+        shares = [f"{100 * mix.get(kind, 0) / c.instructions:.1f} %" for kind in KINDS]
+        rows.append([c.op_class, *shares, ratio(c.cycles / c.instructions if c.cycles else None)])
+    return Table(rows, tuple(range(1, len(rows[0]))))
+
+
+def group_tables(group: Sequence[Measurement], all_ops: bool) -> list[Table]:
+    """Every table of an operating point but that of its models."""
+    mix = mix_table(group)
+    return [
+        classes_table(group),
+        *([mix] if mix else []),
+        *(operators_table(m) for m in group if all_ops),
+    ]
 
 
 def operators_table(m: Measurement) -> Table:
