@@ -13,6 +13,7 @@ from tflm_mcunet.backend.elastic import Slot
 from tflm_mcunet.backend.elastic_training import values_of
 from tflm_mcunet.datasets import load
 from tflm_mcunet.errors import McuNetError, UsageError
+from tflm_mcunet.tinynas.elastic_space import elastic_choice
 from tflm_mcunet.tinynas.space import Space, Stage, image_space, series_space
 from tflm_mcunet.tinynas.supernet import Supernet
 from tflm_mcunet.tinynas.supernet_training import Training, train
@@ -56,8 +57,12 @@ def test_a_subnet_computes_what_the_model_taken_out_of_the_supernet_computes(spa
     draws = [space.extreme(largest) for largest in (False, True)] + [space.sample(random) for _ in range(6)]
     for draw in draws:
         logits, model = supernet.logits(draw, x), supernet.extract(draw)
-        assert model.count_params() == sum(int(np.prod(w.shape)) for w in model.get_weights())
-        assert near(np.asarray(model(x, training=False)), logits), draw
+        standalone = np.asarray(model(x, training=False))
+        np.testing.assert_array_equal(
+            np.asarray(supernet.network(x, elastic_choice(space, draw), "infer")), standalone, str(draw)
+        )
+        # TensorFlow fuses operators of a traced graph, which rounds differently.
+        assert near(standalone, logits), draw
     assert supernet.evaluator._infer.experimental_get_tracing_count() == 1
     assert supernet.evaluator._calibrate.experimental_get_tracing_count() == 1
 
