@@ -120,6 +120,15 @@ class Drawer:
             )
         )
 
+    def wide_depthwise_conv_2d(self) -> None:
+        shape = (1, self.between(1, 10), self.between(16, 40), self.pick(3, 4, 5, 8))
+        x = self.builder.input(shape, scale=0.05, zero_point=self.zero_point())
+        kernel, stride = self.pick(5, 7), self.pick(1, 2)
+        y = self.builder.depthwise_conv_2d(
+            x, (kernel, kernel), stride=(stride, stride), padding=SAME, **self.activation()
+        )
+        self.keep(y)
+
     def fully_connected(self) -> None:
         shape = (self.between(1, 3), self.pick(1, 3, 8, 15, 64, 130))
         x = self.builder.input(shape, scale=0.05, zero_point=self.zero_point())
@@ -223,6 +232,12 @@ def special_share(schedule: Schedule, family: str) -> float:
     """The share of the steps that the family has kernels for."""
     steps = [s for stage in build_program(schedule, family).stages for s in stage.steps]
     return sum(family in s.call.source for s in steps) / len(steps)
+
+
+def kernel_share(schedule: Schedule, kernel: str) -> float:
+    """The share of the steps that run one kernel."""
+    steps = [s for stage in build_program(schedule, "arm_dsp").stages for s in stage.steps]
+    return sum(s.call.kernel == kernel for s in steps) / len(steps)
 
 
 def run(schedule: Schedule, feed: list[list[np.ndarray]], family: str, on: str) -> Outputs:

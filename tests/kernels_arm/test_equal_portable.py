@@ -46,6 +46,14 @@ def test_drawn_operators_give_the_bytes_of_the_portable_kernels(draw, share: flo
 
 
 @needs_board
+def test_wide_windows_of_wide_rows_give_the_bytes_of_the_portable_kernels() -> None:
+    graph = drawn_dsp.drawn_graph(Drawer.wide_depthwise_conv_2d, 3, 24)
+    schedule = drawn_dsp.layer_schedule(graph)
+    assert drawn_dsp.kernel_share(schedule, "depthwise_packed_dsp_row") >= 0.4
+    drawn_dsp.assert_family_agrees(schedule, FAMILY, BOARD)
+
+
+@needs_board
 @pytest.mark.parametrize("kind", ["layer", "stream"])
 def test_networks_give_the_same_bytes_however_they_are_scheduled(kind: str) -> None:
     for seed in (1, 2):

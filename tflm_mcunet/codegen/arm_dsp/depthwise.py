@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tflm_mcunet.codegen.arm_dsp.dense import conv_2d
+from tflm_mcunet.codegen.arm_dsp.depthwise_packed import packed_depthwise
 from tflm_mcunet.codegen.arm_dsp.requantize import SATURATE, finish_of
 from tflm_mcunet.codegen.arm_dsp.shared import layer_affine, layer_constants, layer_records
 from tflm_mcunet.codegen.call import Call, Constant, Params, Symbol, View
@@ -42,6 +43,9 @@ def depthwise_conv_2d(call: Call, is_layer: bool) -> Call | None:
     weights = fields["weights"].values.reshape(kernel, kernel, channels).transpose(2, 0, 1)
     if kernel == 3:
         return _depthwise_3x3(call, weights, is_layer)
+    faster = packed_depthwise(call, weights, is_layer)
+    if faster is not None:
+        return faster
     found = layer_records(fields, weights.reshape(channels, -1), 7, is_shared=False)
     if found is None or found.shifts is None:
         return None

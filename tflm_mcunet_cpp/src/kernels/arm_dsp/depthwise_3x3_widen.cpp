@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "depthwise_columns.h"
 #include "simd.h"
 
 namespace tflm_mcunet {
@@ -9,41 +10,9 @@ namespace arm_dsp {
 
 #if defined(__ARM_FEATURE_DSP) && defined(__thumb2__)
 
-// Registers: r0 and r1 the rows, r2 step, r3-r6 a unit of each channel, r7 units left; the first column is
-// loaded to r8 (row B: r9), the second one to r9 (r10 and r11). On the stack: has_trail, padding. Label 1
-// begins with a unit's first column, 2 with its second, 3 when both are loaded.
-#define WIDEN(FIRST, LEAD, TRAIL, body)       \
-  asm volatile(                               \
-      "push {r4-r11, lr}\n"                   \
-      "mov lr, r0\n"                          \
-      "ldm.w lr, {r0-r3, r7-r11}\n" FIRST     \
-      "add.w r4, r3, r8\n"                    \
-      "add.w r5, r3, r8, lsl #1\n"            \
-      "add.w r6, r4, r8, lsl #1\n"            \
-      "push {r10, r11}\n"                     \
-      "cmp r7, #0\n"                          \
-      "beq.w 5f\n"                            \
-      "cmp r9, #0\n"                          \
-      "beq.n 1f\n"                            \
-      "sub r0, r0, r2\n" LEAD "b.n 2f\n" body \
-      "5:\n"                                  \
-      "ldrd r7, r11, [sp]\n"                  \
-      "cmp r7, #0\n"                          \
-      "beq.n 6f\n"                            \
-      "mov r7, #0\n"                          \
-      "str r7, [sp]\n"                        \
-      "mov r7, #1\n" TRAIL                    \
-      "6:\n"                                  \
-      "add sp, sp, #8\n"                      \
-      "pop {r4-r11, pc}\n")
-
 // Of two words the bytes 0 and 1, and 2 and 3.
 #define LOW(result, one, two) "pkhbt " result ", " one ", " two ", lsl #16\n"
 #define HIGH(result, one, two) "pkhtb " result ", " two ", " one ", asr #16\n"
-#define NEXT_UNIT       \
-  "subs.w r7, r7, #1\n" \
-  "bne.w 1b\n"
-
 #define STORE_PAIR(even, odd, at, rotation) \
   "sxtb16 r9, " even rotation               \
   "\n"                                      \
@@ -70,7 +39,7 @@ TFLM_MCUNET_ASSEMBLER void widen_pair_3x3(const Columns3x3*) {
         "add.w r1, r1, r2, lsl #1\n"
         "3:\n" LOW("r12", "r8", "r9") HIGH("r8", "r8", "r9") LOW("lr", "r10", "r11") HIGH("r10", "r10", "r11")
             STORE_PAIR("r12", "lr", "r3", "") STORE_PAIR("r12", "lr", "r4", ", ror #8")
-                STORE_PAIR("r8", "r10", "r5", "") STORE_PAIR("r8", "r10", "r6", ", ror #8") NEXT_UNIT);
+                STORE_PAIR("r8", "r10", "r5", "") STORE_PAIR("r8", "r10", "r6", ", ror #8") WIDEN_NEXT);
 }
 
 #define STORE_SINGLE(word, at, rotation) \
@@ -92,7 +61,7 @@ TFLM_MCUNET_ASSEMBLER void widen_pair_3x3(const Columns3x3*) {
 TFLM_MCUNET_ASSEMBLER void widen_single_3x3(const Columns3x3*) {
   WIDEN("add r3, r3, #8\n", "mov r8, r11\n", TRAILING_COLUMN,
         TWO_COLUMNS STORE_SINGLE("r10", "r3", "") STORE_SINGLE("r10", "r4", ", ror #8")
-            STORE_SINGLE("r9", "r5", "") STORE_SINGLE("r9", "r6", ", ror #8") NEXT_UNIT);
+            STORE_SINGLE("r9", "r5", "") STORE_SINGLE("r9", "r6", ", ror #8") WIDEN_NEXT);
 }
 
 #define STORE_MASKED(word, at, shift) \
@@ -103,7 +72,7 @@ TFLM_MCUNET_ASSEMBLER void widen_single_3x3(const Columns3x3*) {
 TFLM_MCUNET_ASSEMBLER void replace_single_3x3(const Columns3x3*) {
   WIDEN("add r3, r3, #8\n", "mov r8, r11\n", TRAILING_COLUMN,
         TWO_COLUMNS "mov.w r12, #0xFF00FF00\n" STORE_MASKED("r10", "r3", ", lsl #8") STORE_MASKED(
-            "r10", "r4", "") STORE_MASKED("r9", "r5", ", lsl #8") STORE_MASKED("r9", "r6", "") NEXT_UNIT);
+            "r10", "r4", "") STORE_MASKED("r9", "r5", ", lsl #8") STORE_MASKED("r9", "r6", "") WIDEN_NEXT);
 }
 
 // A column's four channels as the high bytes of halves whose low bytes are zero.
@@ -133,7 +102,7 @@ TFLM_MCUNET_ASSEMBLER void replace_half_3x3(const Columns3x3*) {
         "2:\n"
         "ldr.w r9, [r0, r2]\n"
         "add.w r0, r0, r2, lsl #1\n" STORE_BYTES("r9", "8")
-        NEXT_UNIT);
+        WIDEN_NEXT);
 }
 
 #else

@@ -1,0 +1,98 @@
+"""Depthwise convolutions of wide rows on the DSP family: two weights to a word, and the gate that makes it exact."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from tflm_mcunet.codegen.arm_dsp.requantize import SATURATE
+from tflm_mcunet.codegen.arm_dsp.shared import layer_constants, sum_bounds
+from tflm_mcunet.codegen.call import Call, Constant, Params, View
+
+#: Bytes of widened rows that a call may take; where they take more, rows roll.
+_MOST_HELD_BYTES = 4096
+
+#: Sums are scaled by 2^11, and each of the three parts of one stays below 2^20.
+_SCALE, _REACH = 11, 1 << 20
+
+#: Output columns from which on the kernel takes fewer instructions than the one for narrow rows.
+_LEAST_WIDTH = 16
+
+
+def packed_depthwise(call: Call, weights: np.ndarray, is_layer: bool) -> Call | None:
+    """The call of the kernel for 5x5 and 7x7 windows of wide rows, or None where it is not exact or not faster.
+
+    Args:
+        call: Call. Of `depthwise_conv_2d_row`, a square window of 5 or 7, multiplier and dilation 1, stride 1 or 2.
+        weights: [channels, kernel, kernel] int8.
+        is_layer: bool. Its operands are whole maps.
+    """
+    fields, window = call.params.fields, call.window
+    channels, kernel, stride = fields["input_channels"], fields["kernel_w"], fields["stride_w"]
+    if call.width < _LEAST_WIDTH or not is_layer:
+        return None  # the other kernel takes fewer instructions
+    found = layer_constants(fields, weights.reshape(channels, -1), _SCALE)
+    if found is None:
+        return None
+    smallest, largest = sum_bounds(fields, weights.reshape(channels, -1))
+    given_bias = fields["bias"].values.astype(np.int64) if fields["bias"] else np.zeros(channels, np.int64)
+    bias = found.bias.astype(np.int64) >> _SCALE
+    reach = (
+        smallest + bias - given_bias,
+        largest + bias - given_bias,
+        smallest - given_bias,
+        largest - given_bias,
+    )
+    if max(int(np.abs(r).max()) for r in (*reach, bias)) >= _REACH:
+        return None
+    rows = call.outputs[0].height
+    words = _words(call.width, kernel, stride)
+    slots = kernel + (rows - 1) * stride
+    is_rolling = slots * words * 16 > _MOST_HELD_BYTES
+    columns = (bias, found.multiplier, found.constant, found.shift)
+    given = {
+        "stream": Constant(
+            np.concatenate((np.stack(columns, axis=1), _ordered(weights, stride)), axis=1).astype(np.int32)
+        ),
+        "channels": channels,
+        "kernel": kernel,
+        "stride": stride,
+        "output_rows": rows,
+        "is_rolling": int(is_rolling),
+        "finish": found.finish,
+        "is_regular": int(found.finish == SATURATE),
+        **{k: fields[k] for k in ("input_width", "pad_left", "input_zero_point", "output_min", "output_max")},
+    }
+    source, target = call.inputs[0], call.outputs[0]
+    weights_bytes = kernel * (kernel + 1) // 2 * 16 * (2 if is_rolling else 1)
+    sums_bytes = 0 if found.finish == SATURATE else 16 * call.width
+    return replace(
+        call,
+        kernel="depthwise_packed_dsp_row",
+        source="kernels/arm_dsp/depthwise_packed",
+        params=Params("DepthwisePackedDsp", given),
+        inputs=(source,),
+        outputs=(View(target.tensor, target.height // rows, target.row_bytes * rows),),
+        window=replace(window, kernel_h=slots, stride_h=stride * rows),
+        scratch_bytes=80 + weights_bytes + (kernel if is_rolling else slots) * words * 16 + sums_bytes,
+    )
+
+
+def _words(width: int, kernel: int, stride: int) -> int:
+    """`packed_words` of depthwise_packed_core.h."""
+    sums = (width // 2 + 3) // 3 * 3
+    return sums + kernel // 2 if stride == 1 else 2 * (sums + 1)
+
+
+def _ordered(weights: np.ndarray, stride: int) -> np.ndarray:
+    """Weights [channels, kernel, kernel] as `DepthwisePackedDsp::stream` has them: two words for each kernel row."""
+    channels, kernel, _ = weights.shape
+    padded = np.zeros((channels, kernel, 9), np.int8)
+    padded[:, :, :kernel] = weights
+    order = (
+        list(range(8))
+        if stride == 1
+        else [0, 2, 4, 6 if kernel == 7 else 8, 1, 3, 5 if kernel == 7 else 8, 8]
+    )
+    return np.ascontiguousarray(padded[:, :, order]).reshape(channels, -1).view("<i4")

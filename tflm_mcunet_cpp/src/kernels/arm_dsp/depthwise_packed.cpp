@@ -1,0 +1,202 @@
+// Four channels at a time: their rows are widened to words of two columns, and then each channel is a small
+// convolution of such words. Rows of padding take no part, or are zeros where rows are rolling.
+#include "depthwise_packed.h"
+
+#include <string.h>
+
+#include "depthwise_packed_core.h"
+
+namespace tflm_mcunet {
+namespace {
+
+using arm_dsp::PackedColumns;
+using arm_dsp::PackedEnding;
+using arm_dsp::PackedJob;
+
+constexpr int32_t kStreamHead = 4;  // bias, multiplier, constant and shift of a channel
+
+// The kernel rows that exist.
+struct Span {
+  int32_t first;
+  int32_t count;
+};
+
+Span existing(const void* const* rows, int32_t kernel) {
+  Span span = {0, kernel};
+  while (span.count > 1 && rows[span.first] == nullptr) {
+    ++span.first;
+    --span.count;
+  }
+  while (span.count > 1 && rows[span.first + span.count - 1] == nullptr) {
+    --span.count;
+  }
+  return span;
+}
+
+class DepthwisePacked {
+ public:
+  DepthwisePacked(const DepthwisePackedDsp& conv, const Columns& columns, void* scratch)
+      : conv_(conv),
+        count_(columns.end - columns.begin),
+        words_(arm_dsp::packed_words(count_, conv.kernel, conv.stride)),
+        row_words_((conv.kernel + 1) / 2),
+        window_(conv.kernel + (conv.output_rows - 1) * conv.stride),
+        slots_(conv.is_rolling != 0 ? conv.kernel : window_),
+        endings_(static_cast<PackedEnding*>(scratch)),
+        weights_(reinterpret_cast<int32_t*>(endings_ + 4)),
+        weights_words_(conv.kernel * row_words_ * (conv.is_rolling != 0 ? 2 : 1)),
+        x_(weights_ + 4 * weights_words_),
+        sums_(x_ + 4 * slots_ * words_) {
+    memset(x_, 0, static_cast<uint32_t>(16 * slots_ * words_));
+    for (int32_t phase = 0; phase < conv.stride; ++phase) {
+      lay_out(columns, phase);
+    }
+  }
+
+  // The channels from `channel` on, at most four, of every row.
+  void run(const void* const* rows, int8_t* out, int32_t channel) {
+    const int32_t channels = conv_.channels - channel < 4 ? conv_.channels - channel : 4;
+    const int32_t stream_words = kStreamHead + 2 * conv_.kernel;
+    const int32_t* const stream = conv_.stream + channel * stream_words;
+    for (int32_t c = 0; c < channels; ++c) {
+      prepare(stream + c * stream_words, c);
+    }
+    const bool is_sum = conv_.is_regular == 0;
+    PackedJob job;
+    begin(is_sum, channels, &job);
+    int32_t held = 0;
+    if (conv_.is_rolling == 0) {
+      for (; held < window_; ++held) {
+        widen(rows[held], held, channel);
+      }
+    }
+    for (int32_t y = 0; y < conv_.output_rows; ++y, out += count_ * conv_.channels) {
+      const int32_t first = y * conv_.stride;
+      Span span = {0, conv_.kernel};
+      if (conv_.is_rolling != 0) {
+        for (; held < first + conv_.kernel; ++held) {
+          widen(rows[held], held % conv_.kernel, channel);
+        }
+        job.x = x_;
+        span.first = (conv_.kernel - first % conv_.kernel) % conv_.kernel;
+      } else {
+        span = existing(rows + first, conv_.kernel);
+        job.x = x_ + (first + span.first) * words_;
+      }
+      job.weights = weights_ + span.first * row_words_;
+      job.row_bytes = span.count * row_words_ * 4;
+      job.endings = endings_;
+      job.out = is_sum ? static_cast<void*>(sums_) : out;
+      arm_dsp::depthwise_packed(&job, conv_.kernel, conv_.stride, is_sum);
+      for (int32_t c = 0; is_sum && c < channels; ++c) {
+        finish(sums_ + c * count_, stream + c * stream_words, out + c);
+      }
+    }
+  }
+
+ private:
+  // Where the columns of a row go; at stride 2 those of even and of odd ones.
+  void lay_out(const Columns& columns, int32_t phase) {
+    const int32_t stride = conv_.stride;
+    const int32_t first = columns.begin * stride - conv_.pad_left + phase;
+    const int32_t low = first < 0 ? (-first + stride - 1) / stride : 0;
+    const int32_t reach = (conv_.input_width - first + stride - 1) / stride;
+    const int32_t most = 2 * words_ / stride;
+    const int32_t held = (reach < most ? reach : most) - low;
+    PackedColumns& place = columns_[phase];
+    offsets_[phase] = (first + low * stride - columns.input_begin) * conv_.channels;
+    place.row = nullptr;
+    place.offset = arm_dsp::packed(-conv_.input_zero_point, -conv_.input_zero_point);
+    place.step = stride * conv_.channels;
+    place.to = nullptr;
+    place.has_lead = low & 1;
+    place.pairs = held > 0 ? (held + place.has_lead) / 2 : 0;
+    place.has_trail = held > 0 ? (held + place.has_lead) & 1 : 0;
+    place.pitch = slots_ * words_ * 4;
+    place.padding = static_cast<uint32_t>(conv_.input_zero_point & 0xFF) * 0x01010101u;
+    starts_[phase] = low / 2 * stride + phase;
+  }
+
+  void widen(const void* row, int32_t slot, int32_t channel) {
+    int32_t* const to = x_ + slot * words_;
+    if (row == nullptr) {
+      for (int32_t c = 0; conv_.is_rolling != 0 && c < 4; ++c) {
+        memset(to + c * slots_ * words_, 0, static_cast<uint32_t>(4 * words_));
+      }
+      return;
+    }
+    for (int32_t phase = 0; phase < conv_.stride; ++phase) {
+      PackedColumns& place = columns_[phase];
+      place.row = static_cast<const int8_t*>(row) + offsets_[phase] + channel;
+      place.to = to + starts_[phase];
+      arm_dsp::widen_packed(&place, conv_.stride);
+    }
+  }
+
+  void prepare(const int32_t* stream, int32_t c) {
+    int32_t* const weights = weights_ + c * weights_words_;
+    const int32_t words = conv_.kernel * row_words_;
+    arm_dsp::pack_weights(stream + kStreamHead, conv_.kernel, row_words_, weights);
+    if (conv_.is_rolling != 0) {
+      memcpy(weights + words, weights, static_cast<uint32_t>(4 * words));
+    }
+    const uint64_t bias = static_cast<uint64_t>(static_cast<int64_t>(stream[0]));
+    const uint64_t begin = (bias << arm_dsp::kPackedBits) + (bias << (2 * arm_dsp::kPackedBits));
+    endings_[c] = {
+        {static_cast<uint32_t>(begin), static_cast<uint32_t>(begin >> 32)}, stream[1], stream[2], stream[3]};
+  }
+
+  void begin(bool is_sum, int32_t channels, PackedJob* job) const {
+    const arm_dsp::PackedCode code = arm_dsp::packed_code(count_, conv_.kernel, conv_.stride, is_sum);
+    job->pitch = words_ * 4;
+    job->stride = is_sum ? 4 : conv_.channels;
+    job->x_bytes = slots_ * words_ * 4;
+    job->weights_bytes = weights_words_ * 4;
+    job->out_step = is_sum ? 4 * count_ : 1;
+    job->channels = channels;
+    job->count = count_;
+    job->advance = 12 * conv_.stride;
+    job->rows = code.rows;
+    job->tail = code.tail;
+    job->last = code.last;
+  }
+
+  void finish(const int32_t* sums, const int32_t* stream, int8_t* out) const {
+    const int32_t fix = conv_.finish == arm_dsp::kSaturate ? 0 : 1 << 10;
+    for (int32_t i = 0; i < count_; ++i, out += conv_.channels) {
+      const int32_t constant = stream[2] - (sums[i] < 0 ? fix : 0);
+      const int32_t value = arm_dsp::scale(sums[i], stream[1], constant) >> stream[3];
+      *out = static_cast<int8_t>(value < conv_.output_min
+                                     ? conv_.output_min
+                                     : (value > conv_.output_max ? conv_.output_max : value));
+    }
+  }
+
+  const DepthwisePackedDsp& conv_;
+  const int32_t count_;
+  const int32_t words_;      // of a widened row
+  const int32_t row_words_;  // of a kernel row's weights
+  const int32_t window_;
+  const int32_t slots_;  // widened rows that are held
+  PackedEnding* const endings_;
+  int32_t* const weights_;
+  const int32_t weights_words_;  // of a channel
+  int32_t* const x_;
+  int32_t* const sums_;
+  PackedColumns columns_[2];
+  int32_t offsets_[2];  // bytes from a row to its first column
+  int32_t starts_[2];   // words from the start of a widened row
+};
+
+}  // namespace
+
+void depthwise_packed_dsp_row(const void* params, const void* const* rows, void* out, const Columns& columns,
+                              void* scratch) {
+  const DepthwisePackedDsp& conv = *static_cast<const DepthwisePackedDsp*>(params);
+  DepthwisePacked kernel(conv, columns, scratch);
+  for (int32_t channel = 0; channel < conv.channels; channel += 4) {
+    kernel.run(rows, static_cast<int8_t*>(out) + channel, channel);
+  }
+}
+
+}  // namespace tflm_mcunet
