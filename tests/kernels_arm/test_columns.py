@@ -16,7 +16,19 @@ from tflm_mcunet.codegen.family import specialised
     not (shutil.which("qemu-system-arm") and shutil.which("arm-none-eabi-g++")),
     reason="needs qemu-system-arm and arm-none-eabi-g++",
 )
-@pytest.mark.parametrize("draw", [Drawer.pointwise, Drawer.conv_2d, Drawer.depthwise_conv_2d, Drawer.add])
+@pytest.mark.parametrize(
+    "draw",
+    [
+        Drawer.pointwise,
+        Drawer.conv_2d,
+        Drawer.depthwise_conv_2d,
+        Drawer.fully_connected,
+        Drawer.add,
+        Drawer.product,
+        Drawer.pool_2d,
+        Drawer.table,
+    ],
+)
 def test_kernels_compute_a_part_of_the_columns(draw, monkeypatch: pytest.MonkeyPatch) -> None:
     def by_rows(call, family, *, is_layer, overlaps):
         return specialised(call, family, is_layer=False, overlaps=overlaps)

@@ -36,6 +36,12 @@ def lookup(call: Call, is_layer: bool) -> Call:
     return as_one_row(dsp) if is_layer else dsp
 
 
+def quantize(call: Call, is_layer: bool) -> Call:
+    """The family's call for one of `quantize_row`."""
+    dsp = replace(call, kernel="quantize_dsp_row", source="kernels/arm_dsp/quantize")
+    return as_one_row(dsp) if is_layer else dsp
+
+
 def broadcast(call: Call, _: bool) -> Call | None:
     """The family's call for one of `sum_broadcast` or `product_broadcast`."""
     fields = call.params.fields

@@ -14,6 +14,12 @@ from tflm_mcunet.codegen.call import Call, Constant, Params, Symbol
 #: Bytes of scratch for each word of four input values: three widened pixels.
 _WIDENED_BYTES = 24
 
+#: Rows that are copied whole where they need padding.
+_SHORT_ROW_BYTES = 64
+
+#: Layers' shifts that have a core of their own.
+_SHIFTS = range(9, 17)
+
 _KERNELS = {SATURATE: "kDotSaturate", SIGN_FIX: "kDotSignFix", CLAMP: "kDotClamp"}
 
 
@@ -36,8 +42,11 @@ def conv_2d(call: Call, is_layer: bool) -> Call | None:
         "output_min", "output_max", "input_width", "input_channels", "output_channels", "kernel_h", "kernel_w",
         "stride_w", "pad_left", "input_zero_point",
     )  # fmt: skip
+    all_bytes = (call.width * fields["stride_w"] + fields["kernel_w"]) * fields["input_channels"]
+    segment_pixels = max(call.width, 3) if all_bytes <= _SHORT_ROW_BYTES else 3
     given = {
-        "dot": Symbol(f"&arm_dsp::{_KERNELS[found.finish]}"),
+        "segment_pixels": segment_pixels,
+        "dot": Symbol(f"&arm_dsp::{_kernels(found)}"),
         "stream": Constant(stream),
         "words": words,
         "row_words": -(-row_values // 4) - has_last,
@@ -48,7 +57,7 @@ def conv_2d(call: Call, is_layer: bool) -> Call | None:
     }
     scratch_bytes = words * _WIDENED_BYTES + (3 * (channels + 1) if channels % 2 else 0)
     if not is_pointwise:
-        columns = 2 * fields["stride_w"] + fields["kernel_w"]
+        columns = (segment_pixels - 1) * fields["stride_w"] + fields["kernel_w"]
         segment_bytes = -(-(columns * fields["input_channels"] + 3) // 4) * 4
         # A pointer takes eight bytes on the machines that only test.
         scratch_bytes += 8 * kernel_h + (kernel_h + 1) * segment_bytes
@@ -97,6 +106,13 @@ def fully_connected(call: Call, _: bool) -> Call | None:
         params=Params("FullyConnectedDsp", given),
         scratch_bytes=len(order) * 4,
     )
+
+
+def _kernels(found: Records) -> str:
+    """The `arm_dsp::DotKernels` of a layer."""
+    if found.finish == SATURATE and found.shift in _SHIFTS:
+        return f"kDotShift{found.shift}"
+    return _KERNELS[found.finish]
 
 
 def _is_pointwise(call: Call) -> bool:

@@ -40,6 +40,7 @@ _LOWERINGS: Mapping[str, Callable[[Call, bool], Call | None]] = {
     "mean_sum": reduce.row_sum,
     "product_broadcast": binary.broadcast,
     "product_row": binary.binary,
+    "quantize_row": binary.quantize,
     "sum_broadcast": binary.broadcast,
     "sum_row": binary.binary,
 }

@@ -119,7 +119,7 @@ void conv_2d_dsp_row(const void* params, const void* const* rows, void* out, con
   const ConvDsp2D& conv = *static_cast<const ConvDsp2D*>(params);
   const int32_t row_values = conv.kernel_w * conv.input_channels;
   const int32_t step = conv.stride_w * conv.input_channels;
-  const int32_t pitch = (2 * step + row_values + 6) & ~3;
+  const int32_t pitch = ((conv.segment_pixels - 1) * step + row_values + 6) & ~3;
   const void** const sources =
       reinterpret_cast<const void**>(static_cast<uint8_t*>(scratch) + conv.words * 24);
   int8_t* const segments = reinterpret_cast<int8_t*>(sources + conv.kernel_h);
@@ -151,8 +151,8 @@ void conv_2d_dsp_row(const void* params, const void* const* rows, void* out, con
         continue;
       }
     }
-    const int32_t pixels = next_pixels(left);
-    const int32_t count = (pixels - 1) * conv.stride_w + conv.kernel_w;
+    const int32_t run = conv.segment_pixels == 3 ? next_pixels(left) : left;
+    const int32_t count = (run - 1) * conv.stride_w + conv.kernel_w;
     const bool is_inside = first >= 0 && first + count <= conv.input_width;
     for (int32_t ky = 0; ky < conv.kernel_h; ++ky) {
       const int8_t* const row = static_cast<const int8_t*>(rows[ky]);
@@ -163,9 +163,14 @@ void conv_2d_dsp_row(const void* params, const void* const* rows, void* out, con
       }
     }
     part.offset = 0;
-    compute(conv, job, sources, part, pixels, output, spare, scratch);
-    output += pixels * conv.output_channels;
-    x += pixels;
+    for (int32_t done = 0; done < run;) {
+      const int32_t pixels = next_pixels(run - done);
+      compute(conv, job, sources, part, pixels, output, spare, scratch);
+      output += pixels * conv.output_channels;
+      part.offset += pixels * step;
+      done += pixels;
+    }
+    x += run;
   }
 }
 

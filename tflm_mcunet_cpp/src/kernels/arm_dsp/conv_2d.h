@@ -22,6 +22,8 @@ struct ConvDsp2D {
   uint16_t kernel_w;
   uint16_t stride_w;
   int16_t pad_left;
+  // Output pixels for whose columns a part of a row is copied where it holds padding: 3, or all of a row.
+  uint16_t segment_pixels;
   int8_t input_zero_point;
   uint8_t has_last;  // whether a last value of each row follows behind them all
   uint8_t shift;     // DotJob::shift
@@ -32,8 +34,8 @@ struct ConvDsp2D {
 // RowKernels over ConvDsp2D, which read up to three bytes behind a row. The output may be the input row of a
 // 1x1 convolution whose pixels do not grow. Scratch, aligned to 4: `words` * 24 bytes; where the number of
 // output channels is odd, three output pixels with a channel more; and of the second kernel before those, a
-// pointer and a segment for each row of the window, and one more segment: columns for three output pixels
-// and three bytes, rounded up to words.
+// pointer and a segment for each row of the window, and one more segment: columns for `segment_pixels`
+// output pixels and three bytes, rounded up to words.
 //
 // Of a 1x1 convolution without padding; its rows may be several ones that follow each other. The order of its
 // weights: the channels, the last word of four filled up with zeros.

@@ -1,5 +1,7 @@
 #include "dot_core.h"
 
+#define EACH_SHIFT(apply) apply(9) apply(10) apply(11) apply(12) apply(13) apply(14) apply(15) apply(16)
+
 namespace tflm_mcunet {
 namespace arm_dsp {
 namespace {
@@ -103,6 +105,16 @@ namespace {
   "ldm r1!, {r0, r2, r9}\n"                                                                              \
   "ldrd r10, r11, [sp, #20]\n" PARTS_3 SATURATED("r3", "r2") SATURATED("r4", "r2") SATURATED("r5", "r2") \
       SATURATED("r6", "r9") SATURATED("r7", "r9") SATURATED("r8", "r9")
+// The same with a shift that the code knows.
+#define SHIFTED(sum, multiplier, shift) \
+  "smmla " sum ", " sum ", " multiplier \
+  ", r10\n"                             \
+  "ssat " sum ", #8, " sum ", asr #" shift "\n"
+#define SHIFTED_3(shift)                                                                 \
+  "ldm r1!, {r0, r2, r9}\n"                                                              \
+  "ldr.w r10, [sp, #20]\n" PARTS_3 SHIFTED("r3", "r2", shift) SHIFTED("r4", "r2", shift) \
+      SHIFTED("r5", "r2", shift) SHIFTED("r6", "r9", shift) SHIFTED("r7", "r9", shift)   \
+          SHIFTED("r8", "r9", shift)
 #define FIX_3                                                                                       \
   "ldm r1!, {r0, r2, r9, r11}\n"                                                                    \
   "ldr.w lr, [sp, #20]\n" PARTS_3 CHANNEL_CONSTANT FIXED("r3", "r2") FIXED("r4", "r2")              \
@@ -165,6 +177,9 @@ namespace {
 #define DOT_2(FINISH) asm volatile(DOT_BODY(FIRST_2, WORD_2, FINISH, STORE_2, "48"))
 #define ASSEMBLER __attribute__((naked, noinline)) void
 
+#define SHIFTED_CORE(shift) \
+  ASSEMBLER shifted_3_##shift(const DotJob*) { DOT_3(SHIFTED_3(#shift)); }
+EACH_SHIFT(SHIFTED_CORE)
 ASSEMBLER saturate_3(const DotJob*) { DOT_3(SATURATE_3); }
 ASSEMBLER sign_fix_3(const DotJob*) { DOT_3(SIGN_FIX_3); }
 ASSEMBLER clamp_3(const DotJob*) { DOT_3(CLAMP_3); }
@@ -243,6 +258,8 @@ void widen(const void* const* rows, const WidenRows& part, int32_t count, int32_
 #if defined(__ARM_FEATURE_DSP) && defined(__thumb2__)
 
 const DotKernels kDotSaturate = {saturate_3, saturate_2};
+#define SHIFTED_KERNELS(shift) const DotKernels kDotShift##shift = {shifted_3_##shift, saturate_2};
+EACH_SHIFT(SHIFTED_KERNELS)
 const DotKernels kDotSignFix = {sign_fix_3, sign_fix_2};
 const DotKernels kDotClamp = {clamp_3, clamp_2};
 
@@ -319,6 +336,9 @@ __attribute__((naked)) void widen_2_pixels(const void* const*, const WidenRows*,
 #else
 
 const DotKernels kDotSaturate = {dot_pixels<kSaturate, 3>, dot_pixels<kSaturate, 2>};
+#define SHIFTED_KERNELS(shift) \
+  const DotKernels kDotShift##shift = {dot_pixels<kSaturate, 3>, dot_pixels<kSaturate, 2>};
+EACH_SHIFT(SHIFTED_KERNELS)
 const DotKernels kDotSignFix = {dot_pixels<kSignFix, 3>, dot_pixels<kSignFix, 2>};
 const DotKernels kDotClamp = {dot_pixels<kClamp, 3>, dot_pixels<kClamp, 2>};
 

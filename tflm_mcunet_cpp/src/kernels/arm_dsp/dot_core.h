@@ -50,6 +50,16 @@ extern const DotKernels kDotSaturate;
 extern const DotKernels kDotSignFix;
 extern const DotKernels kDotClamp;
 
+// kDotSaturate where the layer's shift is that one, which saves an instruction an output.
+extern const DotKernels kDotShift9;
+extern const DotKernels kDotShift10;
+extern const DotKernels kDotShift11;
+extern const DotKernels kDotShift12;
+extern const DotKernels kDotShift13;
+extern const DotKernels kDotShift14;
+extern const DotKernels kDotShift15;
+extern const DotKernels kDotShift16;
+
 // What is widened of each row: from `offset` on `words` words of every pixel, `step` bytes apart. Reads whole
 // words, which need not be aligned. With `has_last` the one value behind them follows behind the words of all
 // rows: for every pixel that of the first row and of the second, then those of the next two rows.

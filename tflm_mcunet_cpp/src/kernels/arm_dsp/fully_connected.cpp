@@ -32,11 +32,11 @@ void fully_connected_dsp_row(const void* params, const void* const* rows, void* 
   uint32_t* x = static_cast<uint32_t*>(scratch);
   int8_t* output = static_cast<int8_t*>(out);
   widen_vector(static_cast<const int8_t*>(rows[0]), layer.depth, x);
-  const int32_t passes = (layer.words + 3) / 4;
+  const int32_t passes = (layer.words + 7) / 8;
   UnitsJob job = {x,           output,
                   0,           layer.constant,
                   layer.shift, layer.stream + (columns.begin / 4) * layer.stream_words,
-                  passes,      4 * passes - layer.words};
+                  passes,      8 * passes - layer.words};
   for (int32_t unit = columns.begin; unit < columns.end;) {
     const int32_t skipped = unit & 3;
     job.fours = (columns.end - unit) / 4;

@@ -30,6 +30,13 @@ inline uint32_t add_odd(uint32_t sums, uint32_t bytes) {
   return result;
 }
 
+// To int16.
+inline int32_t saturate_16(int32_t value) {
+  int32_t result;
+  asm("ssat %0, #16, %1" : "=r"(result) : "r"(value));
+  return result;
+}
+
 // The larger of each two bytes, as int8.
 inline uint32_t larger_bytes(uint32_t a, uint32_t b) {
   uint32_t result;
@@ -58,6 +65,10 @@ inline uint32_t add_even(uint32_t sums, uint32_t bytes) {
 }
 
 inline uint32_t add_odd(uint32_t sums, uint32_t bytes) { return add_even(sums, bytes >> 8); }
+
+inline int32_t saturate_16(int32_t value) {
+  return value < -32768 ? -32768 : (value > 32767 ? 32767 : value);
+}
 
 inline uint32_t larger_bytes(uint32_t a, uint32_t b) {
   uint32_t result = 0;

@@ -77,7 +77,7 @@ namespace arm_dsp {
   "movs r6, #0\n"               \
   "ldr.w r0, [sp, #8]\n"        \
   "ldm.w sp, {r2, pc}\n"        \
-  "2:\n" WORD WORD WORD WORD    \
+  "2:\n" WORD WORD WORD WORD WORD WORD WORD WORD    \
   "subs r2, r2, #1\n"           \
   "bne.w 2b\n" FINISH           \
   "bfi r4, r5, #8, #8\n"        \
@@ -101,7 +101,7 @@ namespace {
 // What the assembler does, for compilers without the DSP extension.
 template <Finish kFinish>
 void units(const UnitsJob& job) {
-  const int32_t steps = 2 * (4 * job.passes - job.skipped);
+  const int32_t steps = 2 * (8 * job.passes - job.skipped);
   const int32_t* stream = job.stream;
   int8_t* out = job.out;
   for (int32_t four = 0; four < job.fours; ++four) {

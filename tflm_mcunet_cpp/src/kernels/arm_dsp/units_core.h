@@ -23,7 +23,7 @@ struct UnitsJob {
   int32_t constant;  // as in DotJob
   int32_t shift;
   const int32_t* stream;
-  // Words of four input values, four at a time, of which the first pass skips some.
+  // Words of four input values, eight at a time, of which the first pass skips some.
   int32_t passes;
   int32_t skipped;
 };
