@@ -11,6 +11,7 @@ from drawn_dsp import Drawer
 from tflm_mcunet.builder import GraphBuilder
 from tflm_mcunet.codegen.program import build_program
 from tflm_mcunet.convert import convert
+from tflm_mcunet.deploy import compiling
 from tflm_mcunet.ops import VALID
 
 needs_board = pytest.mark.skipif(
@@ -60,6 +61,16 @@ def test_networks_give_the_same_bytes_however_they_are_scheduled(kind: str) -> N
         conversion = convert(drawn_dsp.bottlenecks(seed), schedule=kind)
         assert any(stage.plan is not None for stage in conversion.schedule.stages) == (kind == "stream")
         drawn_dsp.assert_family_agrees(conversion.schedule, FAMILY, BOARD)
+
+
+@needs_board
+def test_the_assembler_stands_where_functions_are_not_aligned(monkeypatch: pytest.MonkeyPatch) -> None:
+    flags = tuple("-Os" if flag.startswith("-O") else flag for flag in compiling.COMPILE_FLAGS)
+    assert "-Os" in flags
+    monkeypatch.setattr(compiling, "COMPILE_FLAGS", flags)
+    drawn_dsp.assert_family_agrees(
+        convert(drawn_dsp.bottlenecks(3), schedule="layer").schedule, FAMILY, BOARD
+    )
 
 
 @needs_board

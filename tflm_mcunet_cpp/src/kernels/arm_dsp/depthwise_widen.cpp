@@ -34,7 +34,7 @@ namespace {
                                                "strh.w r10, [r12, #" at "]\n"
 
 // Registers: r0 source, r1 step, r2 pairs left, r3 plane, r4 pitch, r5 3 * pitch, r6 mask, r11 zero.
-__attribute__((naked, noinline)) void widen_all(WidenJob*) {
+TFLM_MCUNET_ASSEMBLER void widen_all(WidenJob*) {
   asm volatile(
       "push {r0, r4-r11, lr}\n"
       "ldrd r1, r4, [r0, #32]\n"
@@ -123,16 +123,16 @@ __attribute__((naked, noinline)) void widen_all(WidenJob*) {
 
 using Widen = void(const int8_t*, uint32_t*, int32_t);
 
-__attribute__((naked, noinline)) void weights_5_1(const int8_t*, uint32_t*, int32_t) {
+TFLM_MCUNET_ASSEMBLER void weights_5_1(const int8_t*, uint32_t*, int32_t) {
   WEIGHTS(ROW_OF_5, ACROSS_5, "r5-r10");
 }
-__attribute__((naked, noinline)) void weights_7_1(const int8_t*, uint32_t*, int32_t) {
+TFLM_MCUNET_ASSEMBLER void weights_7_1(const int8_t*, uint32_t*, int32_t) {
   WEIGHTS(ROW_OF_7, ACROSS_7, "r5-r12");
 }
-__attribute__((naked, noinline)) void weights_5_2(const int8_t*, uint32_t*, int32_t) {
+TFLM_MCUNET_ASSEMBLER void weights_5_2(const int8_t*, uint32_t*, int32_t) {
   WEIGHTS(ROW_OF_5, "", "r5, r7, r9");
 }
-__attribute__((naked, noinline)) void weights_7_2(const int8_t*, uint32_t*, int32_t) {
+TFLM_MCUNET_ASSEMBLER void weights_7_2(const int8_t*, uint32_t*, int32_t) {
   WEIGHTS(ROW_OF_7, "", "r5, r7, r9, r11");
 }
 

@@ -175,7 +175,7 @@ namespace {
 
 #define DOT_3(FINISH) asm volatile(DOT_BODY(FIRST_3, WORD_3, FINISH, STORE_3, "68"))
 #define DOT_2(FINISH) asm volatile(DOT_BODY(FIRST_2, WORD_2, FINISH, STORE_2, "48"))
-#define ASSEMBLER __attribute__((naked, noinline)) void
+#define ASSEMBLER TFLM_MCUNET_ASSEMBLER void
 
 #define SHIFTED_CORE(shift) \
   ASSEMBLER shifted_3_##shift(const DotJob*) { DOT_3(SHIFTED_3(#shift)); }
@@ -302,7 +302,7 @@ const DotKernels kDotClamp = {clamp_3, clamp_2};
   "pkhbt r7, r7, r8, lsl #16\n" \
   "pkhbt r8, r9, r10, lsl #16\n"
 
-__attribute__((naked)) void widen_3_pixels(const void* const*, const WidenRows*, int32_t, void*) {
+TFLM_MCUNET_ASSEMBLER void widen_3_pixels(const void* const*, const WidenRows*, int32_t, void*) {
   asm volatile(
       WIDEN("ldr.w r8, [r12, r4]\n"
             "ldr.w r9, [r12, r4, lsl #1]\n"
@@ -321,7 +321,7 @@ __attribute__((naked)) void widen_3_pixels(const void* const*, const WidenRows*,
                    "stm r3!, {r7-r9}\n"));
 }
 
-__attribute__((naked)) void widen_2_pixels(const void* const*, const WidenRows*, int32_t, void*) {
+TFLM_MCUNET_ASSEMBLER void widen_2_pixels(const void* const*, const WidenRows*, int32_t, void*) {
   asm volatile(
       WIDEN("ldr.w r8, [r12, r4]\n"
             "ldr.w r7, [r12], #4\n"

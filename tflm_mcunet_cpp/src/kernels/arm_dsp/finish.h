@@ -31,6 +31,12 @@ inline int32_t rounded(int32_t sum, int32_t multiplier, int32_t constant, int32_
   return scale(sum, multiplier, half - (sum < 0 ? 128 : 0)) >> shift >> 1;
 }
 
+// The same with the constant itself, which is less by `sign_fix` below zero: 2^(b - 1) where sums are those
+// of TFLite Micro times 2^b, or 0.
+inline int32_t fixed(int32_t sum, int32_t multiplier, int32_t constant, int32_t shift, int32_t sign_fix) {
+  return scale(sum, multiplier, constant + ((sum >> 31) & -sign_fix)) >> shift;
+}
+
 }  // namespace arm_dsp
 }  // namespace tflm_mcunet
 

@@ -1,15 +1,14 @@
 #include "product.h"
 
+#include "finish.h"
 #include "lanes.h"
-#include "simd.h"
 
 namespace tflm_mcunet {
 namespace {
 
 inline int32_t finished(const ProductDsp& product, int32_t value) {
-  const int32_t sum = product.bias + value * 256;
-  const int32_t constant = product.constant + ((sum >> 31) & -product.sign_fix);
-  return arm_dsp::saturate(arm_dsp::scale(sum, product.multiplier, constant) >> product.shift);
+  return arm_dsp::saturate(arm_dsp::fixed(product.bias + value * 256, product.multiplier, product.constant,
+                                          product.shift, product.sign_fix));
 }
 
 inline uint32_t both(int32_t zero_point) { return (static_cast<uint32_t>(-zero_point) & 0xFFFFu) * 0x10001u; }

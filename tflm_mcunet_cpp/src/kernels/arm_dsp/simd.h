@@ -19,9 +19,9 @@ inline uint32_t load_word(const void* source) {
 
 // A function that is assembler alone. GCC must not conclude that it leaves its argument unread.
 #if defined(__clang__)
-#define TFLM_MCUNET_ASSEMBLER __attribute__((naked, noinline))
+#define TFLM_MCUNET_ASSEMBLER __attribute__((naked, noinline, aligned(4)))
 #else
-#define TFLM_MCUNET_ASSEMBLER __attribute__((naked, noipa))
+#define TFLM_MCUNET_ASSEMBLER __attribute__((naked, noipa, aligned(4)))
 #endif
 
 // sum + low(a) * low(b) + high(a) * high(b), the halves being int16.

@@ -16,8 +16,7 @@ namespace {
   "ssat " result ", #8, " result ", asr #20\n"
 
 // Four elements at a time: (first, second, out, fours, parameters).
-__attribute__((naked, noinline)) void sum_fours(const int8_t*, const int8_t*, int8_t*, int32_t,
-                                                const SumDsp*) {
+TFLM_MCUNET_ASSEMBLER void sum_fours(const int8_t*, const int8_t*, int8_t*, int32_t, const SumDsp*) {
   asm volatile(
       "push {r4-r11, lr}\n"
       "ldr r7, [sp, #36]\n"

@@ -59,40 +59,40 @@ namespace arm_dsp {
   "ldr.w r8, [sp, #20]\n" FIXED("r4", "r10") "lsrs r2, r2, #8\n" FIXED( \
       "r5", "r11") "lsrs r2, r2, #8\n" FIXED("r6", "r12") "lsrs r2, r2, #8\n" FIXED("r7", "lr")
 
-#define UNITS_BODY(FINISH)      \
-  "push {r4-r11, lr}\n"         \
-  "sub sp, sp, #28\n"           \
-  "ldm.w r0!, {r2-r6}\n"        \
-  "add.w r12, sp, #8\n"         \
-  "stm.w r12, {r2-r6}\n"        \
-  "ldm.w r0, {r1, r4, r5}\n"    \
-  "adr.w r6, 2f\n"              \
-  "orr r6, r6, #1\n"            \
-  "mov r7, #56\n"               \
-  "mla r5, r5, r7, r6\n"        \
-  "strd r4, r5, [sp]\n"         \
-  "1:\n"                        \
-  "ldm.w r1!, {r5, r7}\n"       \
-  "movs r4, #0\n"               \
-  "movs r6, #0\n"               \
-  "ldr.w r0, [sp, #8]\n"        \
-  "ldm.w sp, {r2, pc}\n"        \
-  "2:\n" WORD WORD WORD WORD WORD WORD WORD WORD    \
-  "subs r2, r2, #1\n"           \
-  "bne.w 2b\n" FINISH           \
-  "bfi r4, r5, #8, #8\n"        \
-  "bfi r6, r7, #8, #8\n"        \
-  "pkhbt r4, r4, r6, lsl #16\n" \
-  "ldrd r8, r9, [sp, #12]\n"    \
-  "str.w r4, [r8], #4\n"        \
-  "subs r9, r9, #1\n"           \
-  "strd r8, r9, [sp, #12]\n"    \
-  "bne.w 1b\n"                  \
-  "add sp, sp, #28\n"           \
+#define UNITS_BODY(FINISH)                       \
+  "push {r4-r11, lr}\n"                          \
+  "sub sp, sp, #28\n"                            \
+  "ldm.w r0!, {r2-r6}\n"                         \
+  "add.w r12, sp, #8\n"                          \
+  "stm.w r12, {r2-r6}\n"                         \
+  "ldm.w r0, {r1, r4, r5}\n"                     \
+  "adr.w r6, 2f\n"                               \
+  "orr r6, r6, #1\n"                             \
+  "mov r7, #56\n"                                \
+  "mla r5, r5, r7, r6\n"                         \
+  "strd r4, r5, [sp]\n"                          \
+  "1:\n"                                         \
+  "ldm.w r1!, {r5, r7}\n"                        \
+  "movs r4, #0\n"                                \
+  "movs r6, #0\n"                                \
+  "ldr.w r0, [sp, #8]\n"                         \
+  "ldm.w sp, {r2, pc}\n"                         \
+  "2:\n" WORD WORD WORD WORD WORD WORD WORD WORD \
+  "subs r2, r2, #1\n"                            \
+  "bne.w 2b\n" FINISH                            \
+  "bfi r4, r5, #8, #8\n"                         \
+  "bfi r6, r7, #8, #8\n"                         \
+  "pkhbt r4, r4, r6, lsl #16\n"                  \
+  "ldrd r8, r9, [sp, #12]\n"                     \
+  "str.w r4, [r8], #4\n"                         \
+  "subs r9, r9, #1\n"                            \
+  "strd r8, r9, [sp, #12]\n"                     \
+  "bne.w 1b\n"                                   \
+  "add sp, sp, #28\n"                            \
   "pop {r4-r11, pc}\n"
 
-__attribute__((naked)) void units_saturate(const UnitsJob*) { asm volatile(UNITS_BODY(SATURATE)); }
-__attribute__((naked)) void units_sign_fix(const UnitsJob*) { asm volatile(UNITS_BODY(SIGN_FIX)); }
+TFLM_MCUNET_ASSEMBLER void units_saturate(const UnitsJob*) { asm volatile(UNITS_BODY(SATURATE)); }
+TFLM_MCUNET_ASSEMBLER void units_sign_fix(const UnitsJob*) { asm volatile(UNITS_BODY(SIGN_FIX)); }
 
 #else
 
