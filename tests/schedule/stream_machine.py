@@ -175,8 +175,8 @@ class Machine:
 
     def stream(self, plan: StreamPlan, inputs: dict[int, np.ndarray]) -> None:
         """The driver of `stream.py`'s contract."""
-        done = {s.tensor: s.height if s.role == "input" else 0 for s in plan.storages}
-        taken = [0] * len(plan.operators)
+        done = {s.tensor: s.height if s.role == "input" else s.first_row for s in plan.storages}
+        taken = [plan.storage_of[o.output].first_row if o.accumulator < 0 else 0 for o in plan.operators]
         steps = 0
         while True:
             for i in reversed(range(len(plan.operators))):
@@ -192,7 +192,7 @@ class Machine:
                 done[plan.fed] += 1
             steps += 1
         assert steps == plan.steps
-        assert all(done[s.tensor] == s.height for s in plan.storages)
+        assert all(done[s.tensor] == (s.height if s.role == "input" else s.end_row) for s in plan.storages)
 
     def write(self, at: int, row: np.ndarray) -> None:
         assert 0 <= at and at + row.size <= self.arena.size, "outside the arena"
@@ -223,7 +223,7 @@ class Machine:
             return False
         if operator.accumulator >= 0:
             return self.accumulate(plan, operator, i, taken, done)
-        if y >= out.height:
+        if y >= out.end_row:
             return False
         rows: list[list[np.ndarray | None]] = []
         spans = []

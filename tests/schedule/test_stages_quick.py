@@ -61,7 +61,7 @@ def test_the_live_bytes_of_all_stages_come_from_one_order(seed: int) -> None:
     rows = row_graph(random_network(seed))
     live = live_sets(rows)
     cuts = cut_positions(rows, live)
-    for run in runs(rows, live, -1, 4):
+    for run in runs(rows, live, cuts, -1, 4):
         if not run.exact:
             continue
         inside = [c for c in cuts if run.first <= c <= run.last]

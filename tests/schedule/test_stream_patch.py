@@ -8,21 +8,15 @@ import numpy as np
 import pytest
 from stream_graphs import image, random_network, zoo_network
 from stream_machine import Exact, Machine, reference
+from tiled_schedules import tiled_schedule
 
 from tflm_mcunet.builder import GraphBuilder
 from tflm_mcunet.graph import Graph
 from tflm_mcunet.ops import total_macs
-from tflm_mcunet.schedule.patch import can_strip, strip_macs, strips
-from tflm_mcunet.schedule.rows import row_graph
-from tflm_mcunet.schedule.schedule import Schedule, Stage
+from tflm_mcunet.schedule.patch import Tiling
+from tflm_mcunet.schedule.schedule import Schedule
 from tflm_mcunet.schedule.stages import frontier, plan_stages
-from tflm_mcunet.schedule.stages_build import stage_plan
-from tflm_mcunet.schedule.stages_maps import gaps, place_maps
-from tflm_mcunet.schedule.stages_place import place_stage
-from tflm_mcunet.schedule.stages_search import live_sets
-from tflm_mcunet.schedule.stages_work import size_of, stage_work
 from tflm_mcunet.schedule.stream import PatchPlan
-from tflm_mcunet.schedule.stream_pack import Effort
 
 
 def check(graph: Graph, schedule: Schedule) -> None:
@@ -33,40 +27,18 @@ def check(graph: Graph, schedule: Schedule) -> None:
         np.testing.assert_array_equal(got[t], want[t])
 
 
-def one_patch_stage(graph: Graph, count: int, fed: bool) -> Schedule | None:
-    """The whole graph as one stage in `count` strips, whether that pays or not."""
-    rows = row_graph(graph)
-    live = live_sets(rows)
-    if not all(n.streams for n in rows.nodes) or (fed and rows.inputs[0] in live[-1]):
-        return None
-    source = rows.inputs[0] if fed else -1
-    work = stage_work(rows, 0, len(rows.nodes), "stream", live, source)
-    if not can_strip(work) or count > graph.tensors[work.outs[0]].shape[2]:
-        return None
-    work = strips(work, count)
-    _, pairs = gaps([work])
-    at = place_maps({t: size_of(rows, t) for t in work.maps}, pairs, [*work.outs, *work.ins], 16)
-    placement = place_stage(work, at, 0, Effort(0))
-    plan = stage_plan(work, at, placement, strip_macs(work, count))
-    assert isinstance(plan, PatchPlan) and plan.end_bytes <= placement.end
-    ops = tuple(range(len(graph.ops)))
-    from tflm_mcunet.schedule.schedule import Buffer
-
-    buffers = tuple(Buffer(t, size_of(rows, t), 0, 0, at[t]) for t in at)
-    buffers += tuple(Buffer(t, size_of(rows, s), 0, 0, at[s]) for t, s in rows.alias.items() if s in at)
-    return Schedule(graph, (Stage("patch", ops, placement.end, plan, plan.macs),), buffers, placement.end)
-
-
-def test_a_random_network_in_strips_changes_no_byte() -> None:
+@pytest.mark.parametrize(
+    "tiling", [Tiling(1, 2), Tiling(1, 3), Tiling(2, 1), Tiling(2, 2), Tiling(3, 2)], ids=str
+)
+def test_a_random_network_in_tiles_changes_no_byte(tiling: Tiling) -> None:
     tried = 0
     for seed in range(500, 640):
         graph = random_network(seed, most_layers=6)
-        for count in (2, 3):
-            schedule = one_patch_stage(graph, count, fed=seed % 2 == 0)
-            if schedule is not None:
-                tried += 1
-                check(graph, schedule)
-    assert tried > 25
+        schedule = tiled_schedule(graph, tiling, fed=seed % 2 == 0)
+        if schedule is not None:
+            tried += 1
+            check(graph, schedule)
+    assert tried > 12
 
 
 def hourglass() -> Graph:

@@ -1,6 +1,7 @@
-"""Lets these tests import their drawn chains and the zoo, and the graphs that the memory model is tested on."""
+"""Lets these tests import their drawn chains and the zoo, and the graphs of the tests of memory and planner."""
 
 import sys
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "tflm")]
+TESTS = Path(__file__).parents[1]
+sys.path[:0] = [str(Path(__file__).parent), str(TESTS / "tflm"), str(TESTS / "schedule")]

@@ -300,6 +300,7 @@ def _op(step: Step, index: int, wakes: int, program: Program, tables: Tables, op
         window.stride_h,
         window.dilation_h,
         window.pad_top,
+        step.first_row,
         braces(step.columns),
         step.scratch_offset,
         sums,

@@ -26,7 +26,7 @@ class Rows:
         tensor: int. Index in the graph.
         offset: int. Of slot 0, in the arena or in a constant.
         pitch_bytes: int. From slot to slot.
-        height: int. Rows of the whole tensor.
+        height: int. Rows of the whole tensor; where a stage computes some rows only, one past the last of them.
         slots: int. Rows held.
         step, phase: int. Row y lies in slot (y·step + phase) mod slots.
         row_offsets: tuple of int. The offset of each row where no such rule holds, or empty.
@@ -57,6 +57,7 @@ class Step:
         columns: (int, int, int). The output columns [first, last) that are computed, and the input column at
             which the input rows begin.
         shifts: tuple of int. Bytes from each operand's row to the column that the kernel takes, or empty.
+        first_row: int. Of the output, at which the stage begins; it ends at the height of the output's Rows.
     """
 
     op: int
@@ -66,6 +67,7 @@ class Step:
     hold: int = -1
     columns: tuple[int, int, int] = (0, 1, 0)
     shifts: tuple[int, ...] = ()
+    first_row: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -229,15 +231,14 @@ class _Places:
 
     def stored(self, storage: RowStorage) -> int:
         """Rows as a stage holds them."""
-        phase = storage.phase % storage.slots
+        phase, height = storage.phase % storage.slots, storage.end_row
         if storage.row_offsets:
-            rows = Rows(
-                storage.tensor, 0, storage.row_bytes, storage.height, storage.height,
-                row_offsets=storage.row_offsets,
-            )  # fmt: skip
+            # The engine counts rows as those of the whole tensor: what lies before the first is never looked up.
+            listed = (storage.row_offsets[0],) * storage.first_row + storage.row_offsets
+            rows = Rows(storage.tensor, 0, storage.row_bytes, height, height, row_offsets=listed)
         else:
             rows = Rows(
-                storage.tensor, storage.offset, storage.pitch_bytes, storage.height, storage.slots,
+                storage.tensor, storage.offset, storage.pitch_bytes, height, storage.slots,
                 storage.step, phase,
             )  # fmt: skip
         return self.number(rows)
@@ -302,7 +303,8 @@ def _stream(places: _Places, plan: StreamPlan) -> ProgramStage:
         hold = places_of[operator.hold] if operator.hold >= 0 else -1
         columns, shifts = _columns(places.graph, operator, call, plan)
         operands.append(places_of[operator.output])
-        steps.append(Step(operator.op, call, tuple(operands), scratch, hold, columns, shifts))
+        first_row = 0 if call.is_sum else plan.storage_of[operator.output].first_row
+        steps.append(Step(operator.op, call, tuple(operands), scratch, hold, columns, shifts, first_row))
     if plan.fed < 0:
         return ProgramStage(tuple(steps))
     fed = plan.storage_of[plan.fed]

@@ -60,6 +60,7 @@ class RowGraph:
         alias: mapping. Tensor -> the tensor whose bytes it names, where they differ.
         inputs, outputs: tuple of int. The graph's, through `alias`; state that is kept between inferences is both.
         narrow: mapping. Tensor -> bytes of a row where only some columns are held.
+        few: mapping. Tensor -> rows where only some are computed.
         wide: mapping. Tensor -> bytes from row to row where a whole map does not lie dense.
     """
 
@@ -70,6 +71,7 @@ class RowGraph:
     outputs: tuple[int, ...]
     narrow: Mapping[int, int] = field(default_factory=dict)
     wide: Mapping[int, int] = field(default_factory=dict)
+    few: Mapping[int, int] = field(default_factory=dict)
 
     @cached_property
     def shape(self) -> Mapping[int, tuple[int, int]]:
@@ -79,7 +81,8 @@ class RowGraph:
             *self.outputs,
         }
         full = {t: rows_of(self.graph, t) for t in sorted(used)}
-        return full | {t: (full[t][0], width) for t, width in self.narrow.items()}
+        narrow = {t: (full[t][0], width) for t, width in self.narrow.items()}
+        return full | narrow | {t: (rows, self.narrow.get(t, full[t][1])) for t, rows in self.few.items()}
 
     def pitch(self, tensor: int) -> int:
         """Bytes from row to row of a whole map."""

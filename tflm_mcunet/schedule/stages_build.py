@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from tflm_mcunet.schedule.rows import RowGraph
+from tflm_mcunet.ops import Window
+from tflm_mcunet.schedule.rows import RowGraph, RowNode, rows_of
 from tflm_mcunet.schedule.stages_maps import overlay
 from tflm_mcunet.schedule.stages_work import Key, StageWork, size_of
 from tflm_mcunet.schedule.stream import PatchPlan, RowOperator, RowStorage, StreamPlan
@@ -195,13 +196,14 @@ def stream_plan(work: StageWork, at: Mapping[int, int], placement: Placement) ->
             if any(0 <= row < operand.height and operand.row_offset(row) == at for row, at in starts):
                 in_place.append(p)
         sums = where.get((-1 - i, 0), -1)
+        windows = _whole_windows(work, node)
         operators.append(
             RowOperator(
-                node.op, node.inputs, node.windows, node.outputs[0], sums, tuple(in_place), holds.get(i, -1)
+                node.op, node.inputs, windows, node.outputs[0], sums, tuple(in_place), holds.get(i, -1)
             )
         )
     slack = 0
-    for a in work.ins:
+    for a in work.ins if not work.columns else ():
         for b in work.outs:
             if a not in work.outs and a in work.order.death and max(work.order.death[a]) < work.end:
                 gap = overlay(work, a, b)
@@ -209,13 +211,38 @@ def stream_plan(work: StageWork, at: Mapping[int, int], placement: Placement) ->
     layout = "rows" if any(s.row_offsets for s in storages.values()) else "rings"
     return StreamPlan(
         tuple(operators),
-        tuple(storages.values()),
+        tuple(_whole_rows(work, s) for s in storages.values()),
         work.fed,
         layout,
         work.end,
         slack,
         _scratch(work, keys, blocks),
     )
+
+
+def _whole_windows(work: StageWork, node: RowNode) -> tuple[Window, ...]:
+    """The windows of a node in the rows of whole tensors."""
+    if not work.spans:
+        return node.windows
+    start = work.spans[node.outputs[0]][0]
+    inner = {t: span[0] for t, span in work.spans.items() if t not in work.outs}
+    return tuple(
+        replace(w, pad_top=w.pad_top + start * w.stride_h - inner.get(t, 0))
+        for t, w in zip(node.inputs, node.windows)
+    )
+
+
+def _whole_rows(work: StageWork, storage: RowStorage) -> RowStorage:
+    """A storage whose rows are numbered as those of the whole tensor."""
+    tensor = storage.tensor
+    if tensor not in work.spans:
+        return storage
+    first, count = work.spans[tensor]
+    if tensor in work.outs:
+        return replace(storage, first_row=first, rows=count)
+    height = rows_of(work.rows.graph, tensor)[0]
+    phase = (storage.phase - first * storage.step) % storage.slots
+    return replace(storage, height=height, phase=phase, first_row=first, rows=count)
 
 
 def _scratch(work: StageWork, keys: tuple[Key, ...], blocks: tuple[Block, ...]) -> int:

@@ -9,6 +9,7 @@ where that cannot be.)
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,9 @@ import numpy as np
 from tflm_mcunet.schedule.rows import RowGraph, RowNode
 from tflm_mcunet.schedule.stages_work import shortcuts, size_of
 from tflm_mcunet.schedule.stream_order import RowOrder, row_order
+
+#: Nodes times row steps of a run; the networks of the MCUNet zoo take a tenth of it.
+MOST_CELLS = 1_000_000
 
 #: Tensor -> (births, deaths) of its rows.
 Times = dict[int, tuple[np.ndarray, np.ndarray]]
@@ -36,6 +40,7 @@ class Run:
         left: mapping. Tensor -> bytes of its rows that are still to be read, at each step.
         whole: mapping. Tensor made in the run -> bytes by which its map, row by row as it is written, exceeds its
             rows in use.
+        in_use: mapping. Tensor made in the run, or fed -> bytes of its rows in use.
     """
 
     rows: RowGraph
@@ -46,6 +51,7 @@ class Run:
     held: np.ndarray
     left: dict[int, np.ndarray]
     whole: dict[int, np.ndarray]
+    in_use: dict[int, np.ndarray]
 
     @property
     def exact(self) -> bool:
@@ -71,20 +77,28 @@ class Run:
         return bytes_.max(axis=1) + resting
 
 
-def runs(rows: RowGraph, live: Sequence[frozenset[int]], fed: int, alignment: int) -> list[Run]:
-    """The runs of streaming nodes of a graph.
+def runs(
+    rows: RowGraph, live: Sequence[frozenset[int]], cuts: Sequence[int], fed: int, alignment: int
+) -> list[Run]:
+    """The runs of streaming nodes of a graph; long ones in pieces, which no stage crosses here.
 
     Args:
         rows: RowGraph.
         live: sequence of frozenset. For each cut, the tensors that exist before it and are needed after it.
+        cuts: sequence of int. Where stages may begin and end, ascending.
         fed: int. The tensor whose rows the caller feeds, or -1.
         alignment: int. Bytes of rows inside a stage are multiples of it.
     """
     found, nodes, first = [], rows.nodes, 0
     while first < len(nodes):
-        last = first
-        while last < len(nodes) and nodes[last].streams:
-            last += 1
+        last, steps = first, 0
+        for end in cuts[bisect_right(cuts, first) :]:
+            steps += sum(rows.shape[t][0] for n in nodes[last:end] for t in n.outputs)
+            if not all(n.streams for n in nodes[last:end]) or (
+                steps * (end - first) > MOST_CELLS and last > first
+            ):
+                break
+            last = end
         if last > first:
             found.append(_run(rows, live, first, last, fed if first == 0 else -1, alignment))
         first = max(last, first + 1)
@@ -120,7 +134,7 @@ def _run(
         whole[output][beside < 0] += -rows.shape[output][1] % alignment  # rows of a map are not padded
     if fed in rows_in_use:
         held[1:] += rows_in_use[fed]
-    return Run(rows, first, last, live, fed, held, left, whole)
+    return Run(rows, first, last, live, fed, held, left, whole, rows_in_use)
 
 
 def _beside(

@@ -8,7 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from tflm_mcunet import ops
+from tflm_mcunet.schedule.schedule import ALIGNMENT
 from tflm_mcunet.schedule.stages_work import StageWork, size_of
+
+#: Distances that are kept of those at which two maps of a stage in passes may overlap.
+MOST_FREE = 4
 
 
 @dataclass(frozen=True)
@@ -75,31 +79,46 @@ def overlay(work: StageWork, a: int, b: int) -> Gap:
 
 
 def _free_in_passes(work: StageWork, a: int, b: int, apart: Gap) -> tuple[int, ...]:
-    """Distances at which the columns of `b` that each pass writes lie over columns of `a` that no pass reads again.
+    """Distances at which what each pass writes of `b` lies over parts of `a` that no pass reads again.
 
-    A map whose rows lie as far apart as those of the other can lie a row and the halo of a window below it.
+    Every pair of parts that meet in time bars a span of distances; what is left between the spans is free. Of each
+    free span the ends are taken, so many that the maps can lie as close as they may: the largest distances first.
     """
     rows = work.rows
-    pitch = rows.pitch(a)
-    halo = max(0, pitch - rows.shape[a][1])
-    tries = {-(lines * pitch + shift) for lines in (0, 1, 2, 3) for shift in (0, halo)}
-    tries = {d for d in tries if apart.low < d < apart.high}
+    spans, starts = [], set()
     for part in work.passes:
-        spans = []
+        sides = []
         for t in (a, b):
             mine = [(start, start + k.size, k.birth, k.death) for o, start, k in part.segments if o == t]
-            spans.append(np.array(mine, np.int64).reshape(-1, 4))
-        one, other = spans[0][:, None, :], spans[1][None, :, :]
+            sides.append(np.array(mine, np.int64).reshape(-1, 4))
+        one, other = sides[0][:, None, :], sides[1][None, :, :]
         meet = (one[..., 2] <= other[..., 3]) & (other[..., 2] <= one[..., 3])
         low, high = (one[..., 0] - other[..., 1])[meet], (one[..., 1] - other[..., 0])[meet]
-        tries = {d for d in tries if not ((low < d) & (d < high)).any()}
-        starts = {
+        spans.append(np.unique(np.stack([low, high], 1), axis=0))
+        starts |= {
             row * rows.pitch(a) - y * rows.pitch(b) - part.written_from(b)
             for (t, y), (source, row) in part.false_starts
             if t == b and source == a
         }
-        tries -= starts
-    return tuple(sorted(tries, reverse=True))
+    barred = np.concatenate([*spans, [[apart.low - 1, apart.low], [apart.high, apart.high + 1]]])
+    barred = barred[np.argsort(barred[:, 0], kind="stable")]
+    reach = np.maximum.accumulate(barred[:, 1])
+    # Strictly between low and high is barred, so ends that touch leave the one distance between them.
+    gap = np.flatnonzero(reach[:-1] <= barred[1:, 0])
+    free = list(zip(reach[gap].tolist(), barred[gap + 1, 0].tolist()))
+    ends = {
+        d for low, high in free for d in (high // ALIGNMENT * ALIGNMENT, -(-low // ALIGNMENT) * ALIGNMENT)
+    }
+    # Where rows lie further apart than they are long, a few rows and that distance are what a chain of maps repeats.
+    pitch = rows.pitch(a)
+    apart_by = max(0, pitch - rows.shape[a][1])
+    chain = {-(lines * pitch + shift) for lines in (0, 1, 2, 3) for shift in (0, apart_by)}
+    tries = (*sorted(chain, reverse=True), *sorted(ends - chain, reverse=True)[:MOST_FREE])
+    return tuple(
+        d
+        for d in tries
+        if apart.low < d < apart.high and d not in starts and any(low <= d <= high for low, high in free)
+    )
 
 
 def map_lives(works: Sequence[StageWork]) -> dict[int, tuple[int, int]]:

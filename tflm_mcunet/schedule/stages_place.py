@@ -11,14 +11,26 @@ from tflm_mcunet.schedule.stages_work import StageWork, size_of
 from tflm_mcunet.schedule.stream_pack import Effort
 
 
-def place_stage(work: StageWork, at: Mapping[int, int], goal: int, effort: Effort) -> Placement | None:
-    """Rings where they end at or below `goal`, else row by row; None for a layer, which holds nothing but maps."""
+def place_stage(
+    work: StageWork, at: Mapping[int, int], goal: int, effort: Effort, limit: int = 1 << 60
+) -> Placement | None:
+    """Rings where they end at or below `goal`, else row by row; None for a layer, which holds nothing but maps.
+
+    Of passes, the one with the most live bytes comes first, and where one ends above `limit` the rest is left out.
+    """
     if work.kind == "layer":
         return None
     if work.passes:
-        parts = [place_stage(p, at, goal, effort) for p in work.passes]
-        known = [p for p in parts if p is not None]
-        return Placement(max(p.end for p in known), passes=tuple(known))
+        parts: dict[int, Placement] = {}
+        top = goal
+        for i in sorted(range(len(work.passes)), key=lambda i: (-work.passes[i].live_bytes, i)):
+            placement = place_stage(work.passes[i], at, top, effort)
+            assert placement is not None
+            parts[i] = placement
+            top = max(top, placement.end)
+            if placement.end > limit:
+                return Placement(placement.end)
+        return Placement(max(p.end for p in parts.values()), passes=tuple(parts[i] for i in sorted(parts)))
     best = place_rings(work, at, goal, 4, effort)
     for repairs in (0, 12):
         if best.end <= goal or (repairs and effort.left < 0):
@@ -145,7 +157,7 @@ class PositionSearch:
         if hint is not None and hint.at == mine:
             return hint.placement
         self.effort.left -= work.end // 8  # rings to find and check
-        return place_stage(work, mine, self.peak, self.effort)
+        return place_stage(work, mine, self.peak, self.effort, self.peak)
 
     def positions(self, i: int, at: dict[int, int] | None = None) -> Iterator[dict[int, int]]:
         """Positions for the maps of stage `i` that have none in `at`."""

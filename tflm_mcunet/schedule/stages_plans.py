@@ -44,8 +44,9 @@ class Plans:
         best: Schedule | None = None
         charged: list[tuple[Candidate, int | None, int]] = []
         for _ in range(1 + (CHARGES if spare else 0)):
+            self.planner.allow(min(below, best.arena_bytes) if best else min(self.planner.ceiling, below))
             path = self.planner.best_path(spare)
-            goal = max(c.known for c in path)
+            goal = max((c.known for c in path), default=1 << 60)
             if goal >= (below if best is None else min(below, best.arena_bytes)):
                 break
             plan = self._schedule(path, goal)
@@ -121,11 +122,15 @@ def _placed(
     for order in map_orders(life, sizes):
         at = place_maps(sizes, pairs, order, alignment)
         top = max((at[t] + sizes[t] for t in at), default=0)
-        placements = []
+        placements: list[Placement | None] = []
         for work in works:
-            placement = place_stage(work, {t: at[t] for t in work.maps}, max(top, goal), effort)
+            placement = place_stage(
+                work, {t: at[t] for t in work.maps}, max(top, goal), effort, greedy[0] if greedy else 1 << 60
+            )
             placements.append(placement)
             top = max(top, placement.end if placement else 0)
+            if greedy is not None and top >= greedy[0]:
+                break
         if greedy is None or top < greedy[0]:
             greedy = (top, at, placements)
         if top <= goal:

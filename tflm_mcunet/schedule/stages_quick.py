@@ -66,7 +66,7 @@ class QuickPlanner:
     def __post_init__(self) -> None:
         self.live = live_sets(self.rows)
         cuts = cut_positions(self.rows, self.live)
-        for run in runs(self.rows, self.live, self.fed, self.row_alignment) if self.streams else ():
+        for run in runs(self.rows, self.live, cuts, self.fed, self.row_alignment) if self.streams else ():
             inside = [c for c in cuts if run.first <= c <= run.last]
             for n, end in enumerate(inside):
                 if n and self.fed not in self.live[end]:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from tflm_mcunet.schedule.patch import can_strip, strip_macs, strips
+from tflm_mcunet.schedule.patch import Tiling, can_tile, tiled
 from tflm_mcunet.schedule.rows import RowGraph
 from tflm_mcunet.schedule.stages_build import place_rows
+from tflm_mcunet.schedule.stages_live import runs
 from tflm_mcunet.schedule.stages_maps import gaps, place_maps
+from tflm_mcunet.schedule.stages_patch import PatchCosts
 from tflm_mcunet.schedule.stages_place import Hints, squeeze
 from tflm_mcunet.schedule.stages_work import StageWork, shortcuts, size_of, stage_work
 from tflm_mcunet.schedule.stream_pack import Effort
-
-#: Numbers of strips that are tried.
-STRIPS = (2, 3, 4, 5, 6, 8)
 
 #: Row steps (and a few for each operator) to spend on finding the order of candidate stages; where it ends, so do
 #: longer stages. The networks of the MCUNet zoo take a third of it.
@@ -30,38 +29,39 @@ class Candidate:
 
     first: int
     last: int
-    works: list[StageWork]
+    works: list[StageWork]  # made when they are needed where `stages_live` knows the bound
     bound: int
     cost: int | None = None
     best: StageWork | None = None
     level: int = -1
     macs: int = 0
-    strips: int = 0
+    tiling: Tiling | None = None
 
     @property
     def known(self) -> int:
         return self.bound if self.cost is None else self.cost
 
 
-@dataclass(frozen=True)
-class _Label:
-    """The best known way to a cut, for some number of recomputed MACs."""
-
-    peak: int
-    extra: int
-    stages: int
-    candidate: Candidate | None
-    before: _Label | None
+#: (known bytes, first node, end, recomputed MACs, candidate).
+Edge = tuple[int, int, int, int, Candidate]
 
 
-def _keep(labels: list[_Label], new: _Label) -> None:
-    """Add a label unless one is at least as good in everything; drop those that it beats."""
-    if any(o.peak <= new.peak and o.extra <= new.extra and o.stages <= new.stages for o in labels):
-        return
-    labels[:] = [
-        o for o in labels if not (new.peak <= o.peak and new.extra <= o.extra and new.stages <= o.stages)
-    ]
-    labels.append(new)
+def _fewest_macs(edges: Sequence[Edge], peak: int, spare: int, count: int) -> list[Candidate]:
+    """The path of fewest recomputed MACs, then fewest stages, of candidates up to `peak`; empty above `spare`."""
+    far = (1 << 62, 0)
+    best, last_of = [(0, 0)] + [far] * count, dict[int, Candidate]()
+    for known, first, last, extra, candidate in edges:
+        if known <= peak:
+            macs, stages = best[first]
+            way = (macs + extra, stages + 1)
+            if way < best[last] and way[0] <= spare:
+                best[last], last_of[last] = way, candidate
+    found: list[Candidate] = []
+    at = count if best[count] != far else 0
+    while at:
+        found.append(last_of[at])
+        at = last_of[at].first
+    return found[::-1]
 
 
 @dataclass
@@ -77,13 +77,25 @@ class Planner:
     ceiling: int = 1 << 60
     hints: Hints = field(default_factory=dict)
     memo: dict[tuple[int, int], list[Candidate]] = field(default_factory=dict)
-    patch_memo: dict[tuple[int, int], list[Candidate]] = field(default_factory=dict)
+    patch_memo: dict[tuple[int, int, int], list[Candidate]] = field(default_factory=dict)
+    tilings: dict[tuple[int, int, Tiling], Candidate] = field(default_factory=dict)
+    costs: dict[int, PatchCosts] = field(default_factory=dict)
     longest: int = 1 << 60
+    started: bool = False
     packing: Effort = field(default_factory=lambda: Effort(MOST_PACKING))
 
     def __post_init__(self) -> None:
         self.live = live_sets(self.rows)
         self.cuts = cut_positions(self.rows, self.live)
+        self.bounds: dict[tuple[int, int], int] = {}
+        streaming = "stream" in self.kinds
+        self.runs = runs(self.rows, self.live, self.cuts, self.fed, self.row_alignment) if streaming else []
+        for run in self.runs:
+            if run.exact:
+                inside = [c for c in self.cuts if run.first <= c <= run.last]
+                for n, end in enumerate(inside[1:], 1):
+                    found = run.stage_bytes(inside[:n], end).tolist()
+                    self.bounds.update({(start, end): b for start, b in zip(inside, found)})
 
     def candidates(self, first: int, last: int) -> list[Candidate]:
         """The ways to run nodes [first, last) as one stage; memoised."""
@@ -99,8 +111,12 @@ class Planner:
                 top = self.local(work)
                 found[-1].cost, found[-1].best, found[-1].level, found[-1].bound = top, work, 9, top
             if "stream" in self.kinds and all(n.streams for n in self.rows.nodes[first:last]):
-                works = self.streams(first, last)
-                if works:
+                if self.fed >= 0 and first == 0 and self.fed in self.live[last]:
+                    pass
+                elif key in self.bounds:
+                    found.append(Candidate(first, last, [], self.bounds[key]))
+                else:
+                    works = self.streams(first, last)
                     found.append(Candidate(first, last, works, min(w.live_bytes for w in works)))
             for c in found:
                 c.macs = sum(n.macs for n in self.rows.nodes[first:last])
@@ -108,9 +124,8 @@ class Planner:
         return self.memo[key]
 
     def streams(self, first: int, last: int) -> list[StageWork]:
+        """The orders in which nodes [first, last) may stream, as stages."""
         fed = self.fed if first == 0 else -1
-        if fed >= 0 and fed in self.live[last]:
-            return []
         nodes = self.rows.nodes[first:last]
         held = shortcuts(nodes) if any(len(n.inputs) > 1 for n in nodes) else ()
         variants = [(), held] if held else [()]
@@ -128,26 +143,32 @@ class Planner:
         return self.packed(work, at, goal)
 
     def packed(self, work: StageWork, at: dict[int, int], goal: int) -> int:
-        """Arena bytes of a stage whose maps lie at `at`."""
+        """Arena bytes of a stage whose maps lie at `at`; of one above the ceiling, that it lies above."""
         base = max((at[t] + size_of(self.rows, t) for t in work.maps), default=0)
         if work.kind == "layer":
             return base
-        if work.passes:
-            return max(self.packed(p, at, goal) for p in work.passes)
-        return place_rows(work, at, max(goal, base), 0, self.packing).end
+        top = max(goal, base)
+        # Of passes, no other needs to be packed lower than the one that takes the most.
+        for part in sorted(work.passes or (work,), key=lambda w: -w.live_bytes):
+            top = max(top, place_rows(part, at, top, 0, self.packing).end)
+            if top >= self.ceiling and work.passes:
+                break
+        return top
 
     def refine(self, candidate: Candidate, level: int) -> None:
         """Pack a candidate more carefully than before: once, then with its maps wherever they suit it."""
-        if candidate.strips and not candidate.works:
-            candidate.works = [
-                strips(w, candidate.strips) for w in self.streams(candidate.first, candidate.last)
-            ]
-            candidate.bound = min(w.live_bytes for w in candidate.works)
+        if not candidate.works:
+            candidate.works = self.streams(candidate.first, candidate.last)
+            if candidate.tiling is not None:
+                candidate.works = [tiled(w, candidate.tiling) for w in candidate.works]
+            bound, candidate.bound = candidate.bound, min(w.live_bytes for w in candidate.works)
+            if candidate.bound > bound:
+                return  # another may be better now
         for work in candidate.works:
             top = self.local(work, candidate.bound)
             if candidate.cost is None or top < candidate.cost:
                 candidate.cost, candidate.best = top, work
-        if level > 0 and not candidate.strips:
+        if level > 0 and candidate.tiling is None:
             for work in sorted(candidate.works, key=lambda w: w.live_bytes):
                 found = squeeze(work, candidate.known, self.map_alignment, self.effort)
                 if found is not None:
@@ -155,36 +176,53 @@ class Planner:
                     self.hints[id(work)] = found[1]
         candidate.level = level
 
-    def patches(self, first: int, last: int) -> list[Candidate]:
-        """Nodes [first, last) in strips; memoised. Their bound: what a stream holds inside, divided by the strips."""
-        key = (first, last)
-        if key in self.patch_memo:
-            return self.patch_memo[key]
-        found: list[Candidate] = []
-        stream = next((c for c in self.candidates(first, last) if c.works[0].kind == "stream"), None)
-        maps = max(self._maps_bytes(last), self._maps_bytes(first) if first or self.fed < 0 else 0)
-        if stream is not None and stream.works[0].ins != stream.works[0].outs and can_strip(stream.works[0]):
-            work = stream.works[0]
-            width = self.rows.graph.tensors[work.outs[0]].shape[2]
-            for count in STRIPS:
-                bound = maps + max(0, stream.bound - maps) // count
-                if count <= width and bound < self.ceiling:
-                    macs = strip_macs(work, count)
-                    found.append(Candidate(first, last, [], bound, macs=macs, strips=count))
-        self.patch_memo[key] = found
-        return found
+    def patches(self, first: int, last: int, spare: int) -> list[Candidate]:
+        """Nodes [first, last) in tiles, with at most `spare` recomputed MACs; memoised."""
+        key = (first, last, spare)
+        if key not in self.patch_memo:
+            run = next((r for r in self.runs if r.first <= first and last <= r.last), None)
+            outs = self.live[last] - self.live[first]
+            found: list[Candidate] = []
+            if run is not None and len(outs) == 1 and can_tile(self.rows, first, last, next(iter(outs))):
+                costs = self.costs.setdefault(run.first, PatchCosts(self.rows, run))
+                for tiling, macs, bound in costs.options(first, last, spare, self.ceiling):
+                    fresh = Candidate(first, last, [], bound, macs=macs, tiling=tiling)
+                    found.append(self.tilings.setdefault((first, last, tiling), fresh))
+            self.patch_memo[key] = found
+        return self.patch_memo[key]
 
     def path(self, spare: int = 0) -> tuple[int, list[Candidate]]:
-        """The path of least known peak, then fewest MACs, then fewest stages, with at most `spare` recomputed MACs."""
-        count = len(self.rows.nodes)
-        best: list[list[_Label]] = [[] for _ in range(count + 1)]
-        best[0] = [_Label(0, 0, 0, None, None)]
-        cuts = set(self.cuts)
+        """The path of least known peak, then fewest MACs, then fewest stages, with at most `spare` recomputed MACs.
+
+        A peak is possible where the path of fewest MACs through the candidates below it stays within the budget; the
+        lowest possible one is found by bisection. No path: an empty list.
+        """
         base = [0]
         for node in self.rows.nodes:
             base.append(base[-1] + node.macs)
+        edges = [
+            (c.known, c.first, c.last, c.macs - base[c.last] + base[c.first], c)
+            for c in self._reachable(spare)
+            if self.packing.left >= 0 or c.cost is not None  # else too late to find out; packed stages do
+        ]
+        peaks = sorted({e[0] for e in edges})
+        low, high = 0, len(peaks)
+        found: list[Candidate] = []
+        while low < high:
+            middle = (low + high) // 2
+            path = _fewest_macs(edges, peaks[middle], spare, len(self.rows.nodes))
+            if path:
+                found, high = path, middle
+            else:
+                low = middle + 1
+        return max((c.known for c in found), default=0), found
+
+    def _reachable(self, spare: int) -> Iterator[Candidate]:
+        """All candidates, those that begin first first."""
+        count, cuts = len(self.rows.nodes), set(self.cuts)
+        reached = {0}
         for first in range(count):
-            if not best[first]:
+            if first not in reached:
                 continue
             for last in range(first + 1, min(count, first + self.longest) + 1):
                 single = last == first + 1
@@ -193,26 +231,14 @@ class Planner:
                 if not single and (last not in cuts or self._maps_bytes(last) > self.ceiling):
                     continue
                 options = self.candidates(first, last)
-                more = (
-                    self.patches(first, last) if spare and options and first in cuts and last in cuts else []
-                )
-                for c in (*options, *more):
-                    if self.packing.left < 0 and c.cost is None:
-                        continue  # too late to find out; a path of packed stages is always there
-                    extra = c.macs - (base[last] - base[first])
-                    for here in best[first]:
-                        if here.extra + extra <= spare:
-                            peak = max(here.peak, c.known)
-                            _keep(best[last], _Label(peak, here.extra + extra, here.stages + 1, c, here))
+                tiles = spare and options and first in cuts and last in cuts
+                more = self.patches(first, last, spare) if tiles else []
+                yield from options
+                yield from more
+                if options:
+                    reached.add(last)
                 if not single and self._hopeless(last, (*options, *more)):
                     break
-        end = min(best[count], key=lambda n: (n.peak, n.extra, n.stages))
-        found: list[Candidate] = []
-        label: _Label | None = end
-        while label is not None and label.candidate is not None:
-            found.append(label.candidate)
-            label = label.before
-        return end.peak, found[::-1]
 
     def _hopeless(self, last: int, options: Sequence[Candidate]) -> bool:
         """Whether no longer stage can do: rows inside only get more as it grows, though its output may get smaller."""
@@ -222,13 +248,26 @@ class Planner:
         """Bytes of the maps that lie across a cut."""
         return sum(size_of(self.rows, t) for t in self.live[cut])
 
+    def allow(self, ceiling: int) -> None:
+        """Look at candidates up to another ceiling."""
+        if ceiling > self.ceiling:
+            self.patch_memo.clear()
+        self.ceiling = ceiling
+
     def best_path(self, spare: int = 0) -> list[Candidate]:
-        """Refine the most promising path, with at most `spare` recomputed MACs, until all of it is packed."""
-        if self.ceiling == 1 << 60:
-            self._first_ceiling()
+        """Refine the most promising path, with at most `spare` recomputed MACs, until all of it is packed.
+
+        Empty where every path is above the ceiling.
+        """
+        if not self.started:
+            self.started = True
+            if self.ceiling == 1 << 60:
+                self._first_ceiling()
             self._limit_length()
         while True:
             peak, found = self.path(spare)
+            if peak > self.ceiling:
+                return []
             todo = [c for c in found if c.level < 0]
             if todo:
                 for c in todo:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from tflm_mcunet.schedule.patch import needed_columns
+from tflm_mcunet.schedule.patch import needed
 from tflm_mcunet.schedule.rows import RowGraph
 
 #: A map at a cut: (position of the cut, tensor).
@@ -83,7 +83,7 @@ def _chains(rows: RowGraph, cuts: Sequence[Cut]) -> list[list[Cut]]:
 def _halo(rows: RowGraph, a: Cut, b: Cut) -> int:
     """Columns of map `a` to the left of column x that column x of map `b` needs."""
     middle = rows.graph.tensors[b[1]].shape[2] // 2
-    need = needed_columns(rows.graph, rows.nodes[a[0] : b[0]], b[1], (middle, 1))
+    need = needed(rows.graph, rows.nodes[a[0] : b[0]], b[1], (middle, 1))
     return middle - need[a[1]][0] if a[1] in need else 0
 
 

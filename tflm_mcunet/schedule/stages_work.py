@@ -32,7 +32,10 @@ class StageWork:
         holds: tuple of (int, int). (position of a node, tensor that it waits for).
         alignment: int. Of the rows held inside the stage; 4 at least where it holds int32 sums.
         columns: mapping. In a pass of a "patch" stage: tensor -> (first, count) of the columns held or written.
-        later: mapping. In a pass: tensor -> the first column that a later pass reads; absent where none does.
+        later: mapping. In a pass: input map -> for each row, the first column that a later pass reads, or the number
+            of columns; empty in the last pass.
+        spans: mapping. In a pass over some rows: tensor -> (first, count) of the rows computed. Rows inside the stage
+            are numbered from that first one; rows of maps and fed rows as ever.
         passes: tuple of StageWork. Of a "patch" stage.
     """
 
@@ -48,7 +51,8 @@ class StageWork:
     holds: tuple[tuple[int, int], ...]
     alignment: int
     columns: Mapping[int, tuple[int, int]] = field(default_factory=dict)
-    later: Mapping[int, int] = field(default_factory=dict)
+    later: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    spans: Mapping[int, tuple[int, int]] = field(default_factory=dict)
     passes: tuple[StageWork, ...] = ()
 
     @property
@@ -119,16 +123,23 @@ class StageWork:
             across = self.rows.graph.tensors[t].shape[2]
             pixel = width // across
             birth, death = self.order.birth[t], self.order.death[t]
+            later = self.later.get(t, (across,) * height)
+            top, rows = self.spans.get(t, (0, height))
             for y in range(height):
                 if t in self.outs and t not in self.ins:
-                    parts = [(0, first, -1, self.end), (first, first + count, birth[y], self.end)]
+                    if y < top:
+                        parts = [(0, across, -1, self.end)]  # by the passes before
+                    elif y < top + rows:
+                        parts = [(0, first, -1, self.end), (first, first + count, birth[y], self.end)]
+                    else:
+                        parts = []
                 elif death[y] >= self.end:
                     parts = [(0, across, -1, self.end)]
                 else:
-                    later = self.later.get(t, across)
-                    parts = [(first, min(first + count, later), -1, death[y]), (later, across, -1, self.end)]
+                    own = min(first + count, later[y])
+                    parts = [(first, own, -1, death[y]), (later[y], across, -1, self.end)]
                 for low, high, born, dies in parts:
-                    if low < high and born <= dies:
+                    if low < high and max(born, 0) <= dies:
                         start = y * self.rows.pitch(t) + low * pixel
                         found.append((t, start, Block((high - low) * pixel, born, dies)))
         return tuple(found)
@@ -163,10 +174,11 @@ class StageWork:
                 continue
             source, output, window = node.inputs[0], node.outputs[0], node.windows[0]
             if source in self.ins and self.columns[source][0] > 0:
-                for y in range(self.rows.shape[output][0]):
+                top, rows = self.spans.get(output, (0, self.rows.shape[output][0]))
+                for y in range(rows):
                     row = window.first_row(y)
                     if 0 <= row < self.rows.shape[source][0]:
-                        found.append(((output, y), (source, row)))
+                        found.append(((output, y + top if output in self.outs else y), (source, row)))
         return tuple(found)
 
     def written_from(self, tensor: int) -> int:

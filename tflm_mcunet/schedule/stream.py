@@ -55,6 +55,8 @@ class RowStorage:
             inside the stage and fed rows: `row_bytes` are the bytes of these columns alone, and `row_offset` is that of
             the first of them) or reads and writes (whole maps: rows are whole, `row_offset` is that of column 0).
             0 columns: all.
+        first_row, rows: int. In a pass over some rows, those that the pass computes of a tensor that it makes; rows are
+            numbered as in the whole tensor, and `row_offsets` begins with the first of them. 0 rows: all.
     """
 
     tensor: int
@@ -69,11 +71,18 @@ class RowStorage:
     role: str = "inner"
     first_column: int = 0
     columns: int = 0
+    first_row: int = 0
+    rows: int = 0
+
+    @property
+    def end_row(self) -> int:
+        """One past the last row that is computed."""
+        return self.first_row + (self.rows or self.height)
 
     def row_offset(self, y: int) -> int:
         """The offset of row `y` from the start of the arena."""
         if self.row_offsets:
-            return self.row_offsets[y]
+            return self.row_offsets[y - self.first_row]
         return self.offset + (y * self.step + self.phase) % self.slots * self.pitch_bytes
 
 
@@ -102,14 +111,16 @@ class RowOperator:
 
 @dataclass(frozen=True)
 class PatchPlan:
-    """A stage that is executed in passes, each on some columns of every tensor.
+    """A stage that is executed in passes, each on some columns, or some rows and columns, of every tensor.
 
     Args:
         passes: tuple of StreamPlan. In order; each runs like a stage of its own on the same operators: output column x
             (of those that its storage has) reads columns x·stride_w - pad_left + k·dilation_w of the tensor, those
             outside [0, width) being padding; all others are held. `fed` rows are fed anew for each pass, of which it
-            takes the columns that it holds. A depthwise output row may start exactly at the first row of its window
-            although that row begins at an earlier column: pixel i is written after pixels 0 to i of the row were read.
+            takes the columns that it holds. Where a pass computes some rows only, an operator's count begins at
+            `first_row` of its output and ends at `end_row`. A depthwise output row may start exactly at the first row
+            of its window although that row begins at an earlier column: pixel i is written after pixels 0 to i of the
+            row were read.
         macs: int. Of all passes.
         mac_factor: float. `macs` as a factor of what the operators need without overlap.
     """
@@ -155,7 +166,7 @@ class StreamPlan:
     @property
     def end_bytes(self) -> int:
         """One past the last byte of the arena that the stage touches."""
-        rows = [s.row_offset(y) + s.row_bytes for s in self.storages for y in range(s.height)]
+        rows = [s.row_offset(y) + s.row_bytes for s in self.storages for y in range(s.first_row, s.end_row)]
         sums = [
             o.accumulator + 4 * self.storage_of[o.output].row_bytes
             for o in self.operators

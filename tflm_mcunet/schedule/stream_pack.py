@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
 
+import numpy as np
+
 
 class Block(NamedTuple):
     """Bytes over a span of steps.
@@ -35,6 +37,9 @@ class Effort:
 
     left: int
 
+
+#: From so many runs of fixed blocks on, they are looked at as vectors.
+MANY_RUNS = 32
 
 Span = tuple[int, int]
 Obstacles = dict[int, tuple[list[Span], list[tuple[int, list[Span]]]]]
@@ -75,6 +80,7 @@ class Packer:
         self.loose = list(loose)
         inside = set(loose)
         self.fixed = [i for i in range(len(blocks)) if i not in inside]
+        self.fixed_set = set(self.fixed)
         friends: dict[int, list[int]] = {}
         for i, block in enumerate(blocks):
             for p in block.partners:
@@ -99,6 +105,10 @@ class Packer:
     def obstacles(self, offsets: Sequence[int]) -> Obstacles:
         """For each loose block: the spans of the fixed blocks while it lives, and its places over a fixed partner."""
         blocks, runs = self.blocks, self._runs(offsets)
+        if len(runs) > MANY_RUNS and not any(
+            p in self.fixed_set for i in self.loose for p in self.friends.get(i, ())
+        ):
+            return self._obstacles_of_many(offsets)
         found = {}
         for i in self.loose:
             birth, death = blocks[i].birth, blocks[i].death
@@ -113,6 +123,32 @@ class Packer:
                     parts = [q for part in alive for q in _without(part, p)]
                     places.append((offsets[p], self._spans(parts, offsets)))
             found[i] = (self._spans(alive, offsets), places)
+        return found
+
+    def _obstacles_of_many(self, offsets: Sequence[int]) -> Obstacles:
+        """`obstacles` where the fixed blocks are many and in no order, and no loose one may lie over any."""
+        blocks = self.blocks
+        start = np.array([offsets[f] for f in self.fixed], np.int64)
+        rank = np.argsort(start, kind="stable")
+        start = start[rank]
+        fixed = [self.fixed[n] for n in rank]
+        end = start + np.array([blocks[f].size for f in fixed], np.int64)
+        birth = np.array([blocks[f].birth for f in fixed], np.int64)
+        death = np.array([blocks[f].death for f in fixed], np.int64)
+        found: Obstacles = {}
+        spans_of: dict[tuple[int, int], list[Span]] = {}
+        for i in self.loose:
+            life = blocks[i].birth, blocks[i].death
+            if life not in spans_of:
+                alive = (birth <= life[1]) & (death >= life[0])
+                low, high = start[alive], np.maximum.accumulate(end[alive])
+                if len(low):
+                    begins = np.flatnonzero(np.concatenate(([True], low[1:] > high[:-1])))
+                    ends = high[np.concatenate((begins[1:] - 1, [len(high) - 1]))]
+                    spans_of[life] = list(zip(low[begins].tolist(), ends.tolist()))
+                else:
+                    spans_of[life] = []
+            found[i] = (spans_of[life], [])
         return found
 
     def _runs(self, offsets: Sequence[int]) -> list[tuple[list[int], list[int], range]]:

@@ -185,7 +185,7 @@ class _Sections:
             *step.columns,
             scratch,
             _halves(
-                call.outputs[0].row_bytes if call.is_sum else 0,
+                call.outputs[0].row_bytes if call.is_sum else step.first_row,
                 _NO_TENSOR if step.hold < 0 else self.used.index(step.hold),
             ),
             len(self.pointers) // POINTER_WORDS,

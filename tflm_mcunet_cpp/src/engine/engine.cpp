@@ -144,8 +144,8 @@ void begin_stage(const Program& program, const Stage& stage, const Workspace& wo
     }
   }
   for (int32_t i = 0; i < stage.op_count; ++i) {
-    workspace.counts[ops[i].tensors[ops[i].inputs]] = 0;
-    workspace.counts[program.tensor_count + stage.first_op + i] = 0;
+    workspace.counts[ops[i].tensors[ops[i].inputs]] = ops[i].first_row;
+    workspace.counts[program.tensor_count + stage.first_op + i] = ops[i].first_row;
   }
   if (stage.fed != kNoTensor) {
     workspace.counts[stage.fed] = 0;
@@ -161,7 +161,7 @@ void run_stage(const Program& program, const Stage& stage, const Workspace& work
   if (stage.op_count == 1 && op.row != nullptr) {
     const int32_t height = program.tensors[op.tensors[op.inputs]].height;
     for (uint32_t image = 0; image < stage.batch; ++image) {
-      for (int32_t y = 0; y < height; ++y) {
+      for (int32_t y = op.first_row; y < height; ++y) {
         run_row(program, op, workspace, y, image);
       }
     }

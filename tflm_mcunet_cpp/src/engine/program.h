@@ -40,6 +40,7 @@ struct StageOp {
   uint16_t stride_h;
   uint16_t dilation_h;
   int16_t pad_top;
+  uint16_t first_row;  // of the output, at which the stage begins; it ends at the height of its Rows
   Columns columns;
   uint32_t scratch;  // offset in the arena; of the sums where `sum` is set
   uint16_t sums;     // values of the output row where `sum` is set

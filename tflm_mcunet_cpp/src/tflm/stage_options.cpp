@@ -149,6 +149,10 @@ const char* check_op(const StageOptions& options, const uint32_t* op) {
       return "sums lie outside of the workspace";
     }
   }
+  const uint32_t rows = low(options.tensors[options.operands[first + inputs] * kTensorWords + 3]);
+  if (kernel->sum == nullptr && sums >= rows) {
+    return "an operator begins behind its last row";
+  }
   if (!fits(op[9], kernel->pointers, header[kPointers]) || !fits(op[10], kernel->words, header[kParams])) {
     return "an operator's parameters are missing";
   }
@@ -230,7 +234,8 @@ void fill_op(const StageOptions& options, const uint32_t* op, const Kernel& kern
   target->pad_top = static_cast<int16_t>(high(op[3]));
   target->columns = {static_cast<int32_t>(op[4]), static_cast<int32_t>(op[5]), static_cast<int32_t>(op[6])};
   target->scratch = op[7];
-  target->sums = low(op[8]);
+  target->first_row = kernel.sum == nullptr ? low(op[8]) : uint16_t{0};
+  target->sums = kernel.sum != nullptr ? low(op[8]) : uint16_t{0};
   target->hold = high(op[8]);
 }
 

@@ -7,8 +7,8 @@
 //   tensors   7 words each: offset, pitch, row bytes, height | slots << 16, step | phase << 16,
 //             base (0 the workspace, k constant k - 1 of the first kBases), first row offset or kNone
 //   ops      12 words each: kernel, inputs | outputs << 8 | first operand << 16, kernel_h | stride_h << 16,
-//             dilation_h | pad_top << 16, three columns, scratch, sums | hold << 16, first pointer,
-//             first word, first shift or kNone
+//             dilation_h | pad_top << 16, three columns, scratch, sums or first row | hold << 16, first
+//             pointer, first word, first shift or kNone
 //   operands  half a word each, filled up to a whole one
 //   offsets   one word each: the row offsets of tensors, the shifts of operators
 //   pointers  3 words each: constant or kNone for nullptr, offset, bytes
