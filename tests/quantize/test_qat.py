@@ -21,7 +21,7 @@ from tflm_mcunet.quantize.describe import describe
 from tflm_mcunet.quantize.losses import losses_for
 from tflm_mcunet.quantize.qat import Training, _function, _listed, _ranges
 from tflm_mcunet.quantize.rebuild import rebuild
-from tflm_mcunet.quantize.tfmot import Rounding, quantising_wrap
+from tflm_mcunet.quantize.tfmot import Rounding, load_tfmot, quantising_wrap
 from tflm_mcunet.quantize.training_data import OutputSpec, training_data
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -253,6 +253,22 @@ def test_an_autoencoder_learns_its_own_input(keras3: Any) -> None:
     int8 = mcu.quantize(model, x, qat_data=(x, x), epochs=8, learning_rate=0.01)
     errors = [np.square(dequantised(m, x)[0] - x).mean() for m in (mcu.quantize(model, x), int8)]
     assert errors[1] < 0.9 * errors[0]
+
+
+def test_a_model_that_tf_mot_has_trained_keeps_its_ranges() -> None:
+    keras = pytest.importorskip("tf_keras")
+    k = keras.layers
+    stack = [k.Conv2D(4, 3, activation="relu"), k.DepthwiseConv2D(3), k.Flatten(), k.Dense(4)]
+    model = load_tfmot().quantize_model(keras.Sequential([keras.Input((12, 12, 3)), *stack]))
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.fit(X, Y, verbose=0)
+    int8 = mcu.quantize(model, X)
+    graph = tflite.read(int8)
+    assert not [t.name for t in graph.tensors if t.dtype.startswith("float")]
+    step = graph.tensors[graph.outputs[0]].scale
+    assert np.abs(dequantised(int8, X)[0] - np.asarray(model(X, training=False))).mean() < step
+    with pytest.raises(mcu.UnsupportedOpError, match="TF-MOT has wrapped the model already"):
+        mcu.quantize(model, X, qat_data=X)
 
 
 def test_tf_keras_is_left_what_it_was() -> None:

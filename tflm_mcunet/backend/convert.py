@@ -20,7 +20,8 @@ def to_tflite(model: Any, calibration: Calibration = None) -> bytes:
     """Convert a model to a `.tflite` of batch 1.
 
     With calibration data every tensor becomes INT8 (weights per output channel, biases INT32), inputs and
-    outputs included, but for inputs that are integers in the model; without, the model stays float.
+    outputs included, but for inputs that are integers in the model; without, the model stays float. A model that
+    TF-MOT has wrapped keeps the ranges that it was trained with.
 
     Args:
         model: Keras 3 or tf_keras model, path of a `.keras`, `.h5` or SavedModel, or a ServingModel.
@@ -76,10 +77,14 @@ def fake_quantised_to_tflite(serving: ServingModel) -> bytes:
     """
     tensorflow = load("tensorflow", "qat")
     with _explaining():
-        converter = tensorflow.lite.TFLiteConverter.from_concrete_functions([_frozen(tensorflow, serving)])
-        converter.optimizations = [tensorflow.lite.Optimize.DEFAULT]
-        converter.inference_input_type = converter.inference_output_type = tensorflow.int8
-        int8_model = bytes(converter.convert())
+        return _by_fake_quantisation(tensorflow, _frozen(tensorflow, serving))
+
+
+def _by_fake_quantisation(tensorflow: Any, concrete: Any) -> bytes:
+    converter = tensorflow.lite.TFLiteConverter.from_concrete_functions([concrete])
+    converter.optimizations = [tensorflow.lite.Optimize.DEFAULT]
+    converter.inference_input_type = converter.inference_output_type = tensorflow.int8
+    int8_model = bytes(converter.convert())
     _refuse_float(int8_model)
     return int8_model
 
@@ -112,6 +117,9 @@ def _convert(
     tensorflow: Any, serving: ServingModel, samples: list[list[np.ndarray]] | None, with_random_weights: bool
 ) -> bytes:
     concrete = _frozen(tensorflow, serving)
+    if samples is not None and any(n.op.startswith("FakeQuant") for n in concrete.graph.as_graph_def().node):
+        # TF-MOT has trained this one: its ranges are what the converter takes, with calibration it refuses.
+        return _by_fake_quantisation(tensorflow, concrete)
     if with_random_weights:
         concrete = _with_random_weights(tensorflow, concrete)
     float_model = bytes(tensorflow.lite.TFLiteConverter.from_concrete_functions([concrete]).convert())

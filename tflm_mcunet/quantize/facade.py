@@ -91,9 +91,15 @@ def quantize(
         McuNetError: the loss became NaN.
 
     Example:
-        int8 = mcu.quantize(model, x_train[:200])
-        int8 = mcu.quantize(model, x_train[:200], qat_data=(x_train, y_train), epochs=5)
-        int8.save("model.tflite")
+        >>> import keras
+        >>> import numpy as np
+        >>> x, y = np.random.default_rng(0).normal(size=(32, 8)), np.arange(32) % 2
+        >>> model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(2)])
+        >>> quantize(model, x[:20]).method
+        'ptq'
+        >>> int8 = quantize(model, x[:20], qat_data=(x, y), epochs=2)
+        >>> int8.method, len(int8.history["loss"]), int8[4:8]
+        ('qat', 2, b'TFL3')
     """
     if isinstance(model, (bytes, bytearray)) or (
         isinstance(model, (str, Path)) and Path(model).suffix == ".tflite"

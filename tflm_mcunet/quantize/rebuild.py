@@ -64,7 +64,7 @@ def check_equal(expected: Sequence[np.ndarray], got: Sequence[np.ndarray], toler
                 "look at its weights: a training that diverged leaves such",
             )
         differences = np.abs(np.asarray(a, np.float64) - np.asarray(b, np.float64))
-        worst = float(np.maximum(worst, differences.max() / max(1.0, np.abs(a).max())))
+        worst = float(np.maximum(worst, differences.max() / max(1e-3, np.abs(a).max())))
     if not worst <= tolerance:
         raise McuNetError(
             f"the model rebuilt for training differs from the given one by {worst:.2g} of its outputs' range",
