@@ -83,6 +83,11 @@ def test_it_finds_the_device_files(installed: Path) -> None:
     assert int(flash) == 1 << 20
 
 
+def test_it_finds_the_peers_figures(installed: Path) -> None:
+    shown = python(installed, "from tflm_mcunet.bench import peers; print(peers.source())")
+    assert "CMSIS-NN" in shown
+
+
 def test_every_module_imports(installed: Path) -> None:
     modules = sorted(
         ".".join(p.relative_to(ROOT).with_suffix("").parts)

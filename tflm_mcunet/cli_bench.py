@@ -59,6 +59,7 @@ def bench(arguments: argparse.Namespace, out: Print) -> int:
         schedules=arguments.schedule or ["layer"],
         preferences=arguments.prefer or ["speed"],
         input=arguments.input,
+        compare=True,
         on_progress=progress,
     )
     text = summary.to_text(measurements, all_ops=arguments.all_ops)
@@ -69,4 +70,8 @@ def bench(arguments: argparse.Namespace, out: Print) -> int:
         write_file(arguments.html, page.to_html(measurements, all_ops=arguments.all_ops))
         progress(f"wrote {arguments.html}")
     emit(text, summary.to_dict(measurements), arguments.json, out)
-    return 0
+    wrong = [f"{m.model} on {m.on}, {m.planned}" for m in measurements if m.exact is False]
+    if wrong:
+        progress(f"error: outputs differ from TFLite Micro's: {'; '.join(wrong)}")
+        progress("hint: this is a bug in tflm-mcunet; report the model and the compiler's version")
+    return 1 if wrong else 0

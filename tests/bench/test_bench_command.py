@@ -6,10 +6,11 @@ import json
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-from tflm_mcunet.bench import peers
+from tflm_mcunet.bench import peers, suite
 from tflm_mcunet.bench.models import BUILT
 from tflm_mcunet.bench.suite import chosen_models
 from tflm_mcunet.cli import main
+from tflm_mcunet.errors import ToolError
 from tflm_mcunet.ops import total_macs
 from tflm_mcunet.tflite import read
 
@@ -40,6 +41,7 @@ def test_bench_prints_json_and_writes_a_chart(tmp_path: Path, capsys) -> None:
     assert first["sram"]["total"] > first["sram"]["arena"] > 0
     assert first["flash"]["total"] == first["flash"]["code"] + first["flash"]["constants"]
     assert {c["class"] for c in first["classes"]} == {op["op_class"] for op in first["ops"]}
+    assert (first["exact"], second["exact"]) == (True, True)
     assert first["modelled_cycles"] > first["instructions"]
     assert second["modelled_cycles"] is None
     assert [m["models"] for m in payload["geometric_means"]] == [["built_dense"], ["built_dense"]]
@@ -66,6 +68,23 @@ def test_every_operator_is_listed_with_its_kernel_on_request(capsys) -> None:
     listed = [line for line in capsys.readouterr().out.splitlines() if line.strip().startswith("op ")]
     assert len(listed) == len(BUILT["built_dense"]().ops)
     assert all("fully_connected" in line for line in listed)
+
+
+def test_outputs_that_are_not_tflite_micros_are_an_error(monkeypatch, capsys) -> None:
+    monkeypatch.setattr(suite, "tflm_outputs", lambda model: (b"other",))
+    assert main(["bench", "built_dense"]) == 1
+    printed = capsys.readouterr()
+    assert "NO" in printed.out
+    assert "outputs differ from TFLite Micro's: built_dense on qemu:cortex-m4" in printed.err
+
+
+def test_without_the_package_nothing_is_said_of_exactness(monkeypatch, capsys) -> None:
+    def missing() -> str:
+        raise ToolError("the package tflite-micro is not there")
+
+    monkeypatch.setattr(suite.interpreter, "runtime_version", missing)
+    assert main(["bench", "built_dense", "--json", "-"]) == 0
+    assert json.loads(capsys.readouterr().out)["results"][0]["exact"] is None
 
 
 def test_an_unknown_core_is_bad_usage(capsys) -> None:

@@ -69,6 +69,7 @@ class Measurement:
         sram, flash: mapping. Bytes by name, measured.
         ops: tuple of OpCount.
         outputs: tuple of bytes. The model's outputs.
+        exact: bool or None. Whether TFLite Micro computes the same ones, where it was asked.
     """
 
     model: str
@@ -86,6 +87,7 @@ class Measurement:
     flash: dict[str, int]
     ops: tuple[OpCount, ...]
     outputs: tuple[bytes, ...]
+    exact: bool | None = None
 
     @property
     def instructions_per_mac(self) -> float:
@@ -106,6 +108,7 @@ class Measurement:
             "modelled_cycles": None if self.cycles is None else self.cycles.total,
             "modelled_cycles_per_mac": None if self.cycles_per_mac is None else round(self.cycles_per_mac, 4),
             "jumps": None if self.cycles is None else self.cycles.jumps,
+            "exact": self.exact,
             "sram": dict(self.sram),
             "flash": dict(self.flash),
             "classes": [c.to_dict() for c in by_class([self])],

@@ -23,7 +23,7 @@ def models_table(group: Sequence[Measurement]) -> Table:
     """A line a model: counts, memory, and the peers' counts beside them."""
     engines = list(peers.ENGINES.get(group[0].on, {}).values())
     head = ["model", "MACs", "instructions", "a MAC", "cycles*", "a MAC"]
-    head += ["arena", "stack", "SRAM", "code", "flash", "init"]
+    head += ["exact", "arena", "stack", "SRAM", "code", "flash", "init"]
     closed = "best closed, cycles" if group[0].cycles else None
     rows = [[*head, *engines, *([closed, "a MAC"] if closed else [])]]
     for m in group:
@@ -36,6 +36,7 @@ def models_table(group: Sequence[Measurement]) -> Table:
                 ratio(m.instructions_per_mac),
                 number(m.cycles.total if m.cycles else None),
                 ratio(m.cycles_per_mac),
+                {True: "yes", False: "NO", None: "–"}[m.exact],
                 *(number(m.sram.get(part)) for part in ("arena", "stack", "total")),
                 *(number(m.flash.get(part)) for part in ("code", "total")),
                 number(m.init_instructions),
