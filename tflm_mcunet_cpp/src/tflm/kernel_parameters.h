@@ -36,7 +36,7 @@ bool leading_padding(const Axis& axis, bool is_same, int32_t* padding);
 // Whether values up to `bound` in magnitude fit int32 when they are shifted left by `shift`: TFLite Micro's
 // result is undefined where they do not.
 inline bool has_headroom(int64_t bound, int32_t shift) {
-  return bound <= (static_cast<int64_t>(INT32_MAX) >> (shift > 0 ? shift : 0));
+  return bound <= (static_cast<int64_t>(INT32_MAX) >> (shift > 31 ? 31 : (shift > 0 ? shift : 0)));
 }
 
 // e^(-d * scale * beta) in Q31 for d = 0 ... 255, 0 beyond the distance that TFLite Micro's SOFTMAX ignores.
