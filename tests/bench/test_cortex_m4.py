@@ -108,6 +108,13 @@ LOOPS = {
         9 + 1,
         {"load": 1 + 50, "arithmetic": 1 + 10 + 1, "branch": 10 + 1},
     ),
+    # Wide instructions behind a narrow one lie across every border of the emulator's pages.
+    "code over several pages": (
+        "movs r0, #0\n" + "add.w r3, r3, r3\n" * 700 + "bx lr",
+        1 + 700 + 1,
+        1,
+        {"arithmetic": 701, "branch": 1},
+    ),
 }
 
 
