@@ -13,7 +13,7 @@ inline int32_t run_sum(const Mean& mean, const int8_t* value) {
   return sum;
 }
 
-int32_t reduced_sum(const Mean& mean, const int8_t* input) {
+__attribute__((noinline)) int32_t reduced_sum(const Mean& mean, const int8_t* input) {
   int32_t sum = 0;
   for (int32_t i = 0; i < mean.reduced_extent[0]; ++i) {
     for (int32_t j = 0; j < mean.reduced_extent[1]; ++j) {

@@ -24,12 +24,12 @@ inline DotJob job_of(const ConvDsp2D& conv, const void* x) {
           conv.output_max,
           conv.stream,
           passes,
-          1 + 4 * passes - conv.words};
+          1 + 6 * passes - conv.words};
 }
 
 // Computes one to three pixels; a single one is computed twice.
-void compute(const ConvDsp2D& conv, DotJob& job, const void* const* rows, WidenRows part, int32_t pixels,
-             int8_t* out, int8_t* spare, void* x) {
+__attribute__((noinline)) void compute(const ConvDsp2D& conv, DotJob& job, const void* const* rows,
+                                       WidenRows part, int32_t pixels, int8_t* out, int8_t* spare, void* x) {
   const int32_t channels = conv.output_channels;
   const int32_t even = (channels + 1) & ~1;
   job.out = even == channels ? out : spare;
@@ -70,8 +70,8 @@ __attribute__((noinline)) int8_t* compute_threes(const ConvDsp2D& conv, DotJob& 
 inline int32_t threes_of(int32_t left) { return left % 3 == 1 ? left / 3 - 1 : left / 3; }
 
 // Copies the columns [first, first + count) of a row, those outside the map as zero points.
-void copy_segment(const ConvDsp2D& conv, const int8_t* row, int32_t input_begin, int32_t first, int32_t count,
-                  int8_t* target) {
+__attribute__((noinline)) void copy_segment(const ConvDsp2D& conv, const int8_t* row, int32_t input_begin,
+                                            int32_t first, int32_t count, int8_t* target) {
   const int32_t channels = conv.input_channels;
   int32_t low = first < 0 ? -first : 0;
   low = low < count ? low : count;

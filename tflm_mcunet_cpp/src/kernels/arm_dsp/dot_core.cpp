@@ -166,7 +166,7 @@ namespace {
   "strd r4, r5, [sp]\n"                            \
   "1:\n" FIRST                                     \
   "ldm.w sp, {r2, pc}\n"                           \
-  "2:\n" WORD WORD WORD WORD                       \
+  "2:\n" WORD WORD WORD WORD WORD WORD                       \
   "subs r2, r2, #1\n"                              \
   "bne.w 2b\n" FINISH STORE                        \
   "bne.w 1b\n"                                     \
@@ -197,7 +197,7 @@ void dot_pixels(const DotJob* job) {
   const uint8_t* stream = static_cast<const uint8_t*>(job->stream);
   for (int8_t* out = job->out; out != job->end; out += 2) {
     const uint8_t* weights = stream + 4;
-    const int32_t words = 1 + 4 * job->passes - job->skipped;
+    const int32_t words = 1 + 6 * job->passes - job->skipped;
     const uint8_t* ending = weights + words * 8;
     const uint32_t shifts = kFinish == kSaturate ? 0 : load_word(ending + 12);
     for (int32_t p = 0; p < kPixels; ++p) {
@@ -266,14 +266,18 @@ const DotKernels kDotClamp = {clamp_3, clamp_2};
 #define WIDEN(WORD, LAST)      \
   "push {r0-r2, r4-r11, lr}\n" \
   "ldm.w r1, {r1, r4, r5}\n"   \
-  "cbz r5, 3f\n"               \
+  "cmp r5, #0\n"               \
+  "beq.w 3f\n"                 \
   "1:\n"                       \
   "ldr.w r12, [r0], #4\n"      \
   "add.w r12, r12, r1\n"       \
-  "mov r6, r5\n"               \
-  "2:\n" WORD                  \
+  "lsrs r6, r5, #1\n"          \
+  "bcc 2f\n" WORD              \
+  "cbz r6, 6f\n"               \
+  "2:\n" WORD WORD             \
   "subs r6, r6, #1\n"          \
   "bne 2b\n"                   \
+  "6:\n"                       \
   "subs r2, r2, #1\n"          \
   "bne 1b\n"                   \
   "3:\n"                       \
