@@ -51,16 +51,20 @@ def telling_sums(
     return np.unique(chosen[(chosen >= low) & (chosen <= high)])
 
 
-def checked_layer(affine: Affine, random: np.random.Generator, bits: int = BITS) -> tuple[int, int] | None:
+def checked_layer(
+    affine: Affine, random: np.random.Generator, bits: int = BITS, grain: int = 1
+) -> tuple[int, int] | None:
     """The finish and the number of sums for which a drawn layer was compared; None where it has no records."""
     channels = len(affine.multiplier)
     reach = 1 << random.integers(6, 24, channels)
     middle = random.integers(-reach // 4, reach // 4 + 1)
     smallest, largest = middle - reach // 2, middle + reach // 2
     offset = random.integers(smallest, largest + 1)
-    found = records(affine, smallest, largest, offset, bits, is_shared=bits == BITS)
+    is_shared = bits == BITS and grain == 1
+    found = records(affine, smallest, largest, offset, bits, is_shared=is_shared, grain=grain)
     if found is None:
         return None
+    assert (found.bias % grain == 0).all()
     count = 0
     for channel in range(channels):
         sums = telling_sums(affine, channel, int(smallest[channel]), int(largest[channel]), random)
@@ -88,6 +92,12 @@ def test_records_are_exact_for_the_sums_of_drawn_layers(channels: int) -> None:
 def test_records_of_channels_are_exact_for_sums_times_128() -> None:
     random = np.random.default_rng(17)
     checked = [checked_layer(drawn_affine(random, 4), random, 7) for _ in range(60)]
+    assert sum(c[1] for c in checked if c) > 300_000
+
+
+def test_biases_can_leave_their_lowest_byte() -> None:
+    random = np.random.default_rng(19)
+    checked = [checked_layer(drawn_affine(random, 4), random, grain=256) for _ in range(60)]
     assert sum(c[1] for c in checked if c) > 300_000
 
 

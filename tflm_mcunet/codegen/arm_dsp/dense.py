@@ -14,6 +14,9 @@ from tflm_mcunet.codegen.call import Call, Constant, Params, Symbol
 #: Bytes of scratch for each word of four input values: three widened pixels.
 _WIDENED_BYTES = 24
 
+#: Biases leave a byte for the channels' shifts, which have four bits each above the least one.
+_BIAS_GRAIN, _LEAST_SHIFT = 256, 8
+
 #: Rows that are copied whole where they need padding.
 _SHORT_ROW_BYTES = 64
 
@@ -32,7 +35,7 @@ def conv_2d(call: Call, is_layer: bool) -> Call | None:
     weights = fields["weights"].values.reshape(channels, -1)
     is_pointwise = _is_pointwise(call)
     order = _pointwise_order(weights.shape[1]) if is_pointwise else _window_order(kernel_h, weights.shape[1])
-    found = layer_records(fields, weights)
+    found = layer_records(fields, weights, grain=_BIAS_GRAIN)
     stream = _dot_stream(weights, order, found) if found else None
     if found is None or stream is None or max(fields["input_width"], *weights.shape) >= 1 << 15:
         return None
@@ -51,7 +54,7 @@ def conv_2d(call: Call, is_layer: bool) -> Call | None:
         "words": words,
         "row_words": -(-row_values // 4) - has_last,
         "has_last": int(has_last),
-        "constant": found.constant,
+        "constant": found.constant if found.shifts is None else found.constant << (_LEAST_SHIFT - 1),
         "shift": found.shift,
         **{k: fields[k] for k in shared},
     }
@@ -170,11 +173,13 @@ def _dot_stream(weights: np.ndarray, order: np.ndarray, found: Records) -> np.nd
         return None
     channels = 2 * len(packed)
     bias, multiplier = (_filled(v, channels).reshape(-1, 2) for v in (found.bias, found.multiplier))
-    columns = [bias[:, 1:], packed, bias[:, :1], multiplier]
+    first = bias[:, :1]
     if found.shifts is not None:
-        shifts = _filled(found.shifts, channels).reshape(-1, 2)
-        columns.append(shifts[:, :1] | shifts[:, 1:] << 8)
-    return np.concatenate(columns, axis=1).astype(np.int32)
+        shifts = _filled(found.shifts, channels).reshape(-1, 2) + 1 - _LEAST_SHIFT
+        if (shifts < 0).any():
+            return None
+        first = first | shifts[:, :1] | shifts[:, 1:] << 4
+    return np.concatenate((bias[:, 1:], packed, first, multiplier), axis=1).astype(np.int32)
 
 
 def _filled(values: np.ndarray, count: int) -> np.ndarray:

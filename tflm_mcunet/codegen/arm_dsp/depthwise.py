@@ -97,10 +97,11 @@ class _Head:
 
 
 def _head(fields: Mapping[str, Any], weights: np.ndarray) -> _Head | None:
-    """One shift and constant for the layer where that is exact and needs no sign fix, else those of each channel."""
+    """One shift and constant for the layer where that is exact and the core knows them, else those of each channel."""
     channels = len(weights)
     found = layer_records(fields, weights)
-    if found is not None and found.shifts is None:
+    is_known = fields["stride_w"] == 2 or (found is not None and found.shift in _SHIFTS_3X3)
+    if found is not None and found.shifts is None and is_known:
         head = np.stack((found.bias, found.multiplier), axis=1)
         shared = {"has_own_shifts": 0, "shift": found.shift, "constant": found.constant}
         return _Head(head, np.zeros((channels, 0), np.int32), shared, found.is_constant, found.finish)

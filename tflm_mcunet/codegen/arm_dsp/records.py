@@ -25,11 +25,15 @@ from tflm_mcunet.codegen.arm_dsp.requantize import SATURATE, SIGN_FIX, Affine, f
 #: Sums are scaled by 2^8 unless another power is given.
 BITS = 8
 
-#: Largest shift: the constant, at most 128 << shift, and the product must fit into 32 bits together.
-_MOST_SHIFT = 21
+#: Largest shift: the constant, at most 128 << shift, and the product must fit into 32 bits together. Of a channel that
+#: is a bias alone it is one less, for the bias.
+_MOST_SHIFT = 22
 
 #: How far a multiplier is moved off the rounded one in search of one that has an offset, in 2^-30 of itself.
 _MOVES = tuple(sorted((*range(-64, 65), *range(-1024, 1025, 32)), key=abs))
+
+#: The same of a layer's constant, where one of its channels has no offset otherwise.
+_CONSTANT_MOVES = (0, 1, -1, 2, -2, 3, -3, 4, -4, 5, -5, 6, -6)
 
 _INT32 = 1 << 31
 
@@ -91,6 +95,7 @@ def records(
     bits: int = BITS,
     *,
     is_shared: bool = True,
+    grain: int = 1,
 ) -> Records | None:
     """The records of a layer, or None where a channel has none that gives its outputs for all its sums.
 
@@ -100,6 +105,7 @@ def records(
         offset: int array. What is added to the sum of products x·w: the bias less the zero points' part.
         bits: int. The kernel's sums are those of TFLite Micro times 2^bits.
         is_shared: bool. Whether constant and shift may be those of the layer.
+        grain: int. What biases must be multiples of where channels have shifts of their own.
     """
     smallest, largest, offset = (v.astype(np.int64) for v in (smallest, largest, offset))
     layer = _Layer(affine, smallest, largest, offset, step_sums(affine), bits)
@@ -108,13 +114,13 @@ def records(
     if (reach << left >= _INT32).any() or (reach[~layer.is_constant] << bits >= _INT32 - (1 << 16)).any():
         return None
     shared = layer_records(layer) if is_shared and finish_of(affine) == SATURATE else None
-    return shared or channel_records(layer)
+    return shared or channel_records(layer, grain)
 
 
 def layer_records(layer: _Layer) -> Records | None:
     """Records that share one constant and shift, without a sign fix."""
     affine, used = layer.affine, ~layer.is_constant
-    shift = min(int(layer.exponents[used].min(initial=_MOST_SHIFT)), _MOST_SHIFT)
+    shift = min(int(layer.exponents[used].min(initial=_MOST_SHIFT)), _MOST_SHIFT - 1)
     if shift < 1:
         return None
     has_fraction = bool((affine.shift[used] < 0).any())
@@ -122,30 +128,32 @@ def layer_records(layer: _Layer) -> Records | None:
         (1 << (shift - 1)) + (affine.zero_point << shift) + (1 << (layer.bits - 2) if has_fraction else 0)
     )
     shifts = np.full(len(layer.steps), shift)
-    fitted = _fitted(layer, shifts, np.full_like(shifts, constant), 0)
-    return fitted and Records(*fitted, None, layer.is_constant, constant, shift, SATURATE)
+    for move in _CONSTANT_MOVES:
+        fitted = _fitted(layer, shifts, np.full_like(shifts, constant + move), 0)
+        if fitted is not None:
+            return Records(*fitted, None, layer.is_constant, constant + move, shift, SATURATE)
+    return None
 
 
-def channel_records(layer: _Layer) -> Records | None:
+def channel_records(layer: _Layer, grain: int = 1) -> Records | None:
     """Records with a shift for each channel, from which its constant follows, and with a sign fix."""
-    shifts = np.minimum(np.where(layer.is_constant, _MOST_SHIFT, layer.exponents), _MOST_SHIFT)
+    shifts = np.where(layer.is_constant, _MOST_SHIFT - 1, np.minimum(layer.exponents, _MOST_SHIFT))
     if (shifts < 1).any():
         return None
     constant = 2 * layer.affine.zero_point + 1
-    fitted = _fitted(
-        layer, shifts, (constant << (shifts - 1)) + (1 << (layer.bits - 2)), 1 << (layer.bits - 1)
-    )
+    constants = (constant << (shifts - 1)) + (1 << (layer.bits - 2))
+    fitted = _fitted(layer, shifts, constants, 1 << (layer.bits - 1), grain)
     finish = max(finish_of(layer.affine), SIGN_FIX)
     return fitted and Records(*fitted, _int32(shifts - 1), layer.is_constant, constant, 0, finish)
 
 
 def _fitted(
-    layer: _Layer, shifts: np.ndarray, constants: np.ndarray, sign_fix: int
+    layer: _Layer, shifts: np.ndarray, constants: np.ndarray, sign_fix: int, grain: int = 1
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """Biases and multipliers with which every channel is exact at its shift and constant."""
     multiplier = np.full(len(shifts), _INT32 - 1)
     # Of a constant channel: half the bias, which takes the constant to the middle of the output's range.
-    bias = 2 * ((layer.first_outputs << shifts) + (1 << (shifts - 1)) - constants)
+    bias = 2 * ((layer.first_outputs << shifts) + (1 << (shifts - 1)) - constants) // grain * grain
     missing = np.flatnonzero(~layer.is_constant)
     rounded = np.round(layer.affine.multiplier * np.exp2(shifts - layer.exponents)).astype(np.int64)
     for move in _MOVES:
@@ -155,6 +163,7 @@ def _fitted(
         targets = (_outputs(layer.affine)[None, :] << shifts[missing, None]) - constants[missing, None]
         needed = _smallest_reaching(targets, tried[:, None], sign_fix)
         least, most = _bounds(needed, layer, missing)
+        least, most = -(-least // grain) * grain, most // grain * grain
         is_found = least <= most
         found = missing[is_found]
         multiplier[found] = tried[is_found]

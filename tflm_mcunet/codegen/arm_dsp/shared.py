@@ -26,12 +26,12 @@ def layer_constants(fields: Mapping[str, Any], weights: np.ndarray, bits: int) -
 
 
 def layer_records(
-    fields: Mapping[str, Any], weights: np.ndarray, bits: int = 8, *, is_shared: bool = True
+    fields: Mapping[str, Any], weights: np.ndarray, bits: int = 8, *, is_shared: bool = True, grain: int = 1
 ) -> Records | None:
-    """The records of a layer with `weights` [channels, inputs]; `bits` as for `layer_constants`."""
+    """The records of a layer with `weights` [channels, inputs]; `bits` as for `layer_constants`, else `records`."""
     smallest, largest = sum_bounds(fields, weights)
     offset = sum_offset(fields, weights, bits)
-    return records(layer_affine(fields), smallest, largest, offset, bits, is_shared=is_shared)
+    return records(layer_affine(fields), smallest, largest, offset, bits, is_shared=is_shared, grain=grain)
 
 
 def sum_offset(fields: Mapping[str, Any], weights: np.ndarray, bits: int) -> np.ndarray:

@@ -76,18 +76,18 @@ namespace {
   "asr.w " sum ", " sum                 \
   ", r11\n"                             \
   "ssat " sum ", #8, " sum "\n"
-// With the channel's: one unit of the first rounding less, 2^7, below zero. The last bit is left.
-#define FIXED(sum, multiplier)          \
+// With the channel's: one unit of the first rounding less, 2^7, below zero. 8 bits are left.
+#define FIXED(sum, multiplier, shift)   \
   "asr.w r12, " sum                     \
   ", #31\n"                             \
   "add.w r12, r10, r12, lsl #7\n"       \
   "smmla " sum ", " sum ", " multiplier \
   ", r12\n"                             \
-  "asr.w " sum ", " sum ", r11\n"
-#define ROUNDED(sum) "ssat " sum ", #8, " sum ", asr #1\n"
+  "asr.w " sum ", " sum ", " shift "\n"
+#define ROUNDED(sum) "ssat " sum ", #8, " sum ", asr #8\n"
 #define CLAMPED(sum)    \
   "asr.w " sum ", " sum \
-  ", #1\n"              \
+  ", #8\n"              \
   "cmp " sum            \
   ", r0\n"              \
   "it lt\n"             \
@@ -98,9 +98,18 @@ namespace {
   "it gt\n"             \
   "movgt " sum ", r2\n"
 
-#define CHANNEL_CONSTANT \
-  "lsl.w r10, lr, r11\n" \
+#define CHANNEL_CONSTANT(shift) \
+  "lsl.w r10, lr, " shift       \
+  "\n"                          \
   "add.w r10, r10, #64\n"
+// Takes the shifts off the bias: r11 and r0.
+#define FIX(PARTS)          \
+  "ldm r1!, {r0, r2, r9}\n" \
+  "ldr.w lr, [sp, #20]\n"   \
+  "mov r11, r0\n"           \
+  "bfc r0, #0, #8\n" PARTS  \
+  "ubfx r0, r11, #4, #4\n"  \
+  "and.w r11, r11, #15\n" CHANNEL_CONSTANT("r11")
 #define SATURATE_3                                                                                       \
   "ldm r1!, {r0, r2, r9}\n"                                                                              \
   "ldrd r10, r11, [sp, #20]\n" PARTS_3 SATURATED("r3", "r2") SATURATED("r4", "r2") SATURATED("r5", "r2") \
@@ -115,11 +124,11 @@ namespace {
   "ldr.w r10, [sp, #20]\n" PARTS_3 SHIFTED("r3", "r2", shift) SHIFTED("r4", "r2", shift) \
       SHIFTED("r5", "r2", shift) SHIFTED("r6", "r9", shift) SHIFTED("r7", "r9", shift)   \
           SHIFTED("r8", "r9", shift)
-#define FIX_3                                                                                       \
-  "ldm r1!, {r0, r2, r9, r11}\n"                                                                    \
-  "ldr.w lr, [sp, #20]\n" PARTS_3 CHANNEL_CONSTANT FIXED("r3", "r2") FIXED("r4", "r2")              \
-      FIXED("r5", "r2") "lsr.w r11, r11, #8\n" CHANNEL_CONSTANT FIXED("r6", "r9") FIXED("r7", "r9") \
-          FIXED("r8", "r9")
+#define FIX_3                                                                                      \
+  FIX(PARTS_3)                                                                                     \
+  FIXED("r3", "r2", "r11")                                                                         \
+  FIXED("r4", "r2", "r11") FIXED("r5", "r2", "r11") CHANNEL_CONSTANT("r0") FIXED("r6", "r9", "r0") \
+      FIXED("r7", "r9", "r0") FIXED("r8", "r9", "r0")
 #define SIGN_FIX_3 FIX_3 ROUNDED("r3") ROUNDED("r4") ROUNDED("r5") ROUNDED("r6") ROUNDED("r7") ROUNDED("r8")
 #define CLAMP_3                                                                                          \
   FIX_3 "ldrd r0, r2, [sp, #32]\n" CLAMPED("r3") CLAMPED("r4") CLAMPED("r5") CLAMPED("r6") CLAMPED("r7") \
@@ -128,10 +137,10 @@ namespace {
   "ldm r1!, {r0, r2, r9}\n"                                                                              \
   "ldrd r10, r11, [sp, #20]\n" PARTS_2 SATURATED("r3", "r2") SATURATED("r4", "r2") SATURATED("r5", "r9") \
       SATURATED("r6", "r9")
-#define FIX_2                                                        \
-  "ldm r1!, {r0, r2, r9, r11}\n"                                     \
-  "ldr.w lr, [sp, #20]\n" PARTS_2 CHANNEL_CONSTANT FIXED("r3", "r2") \
-      FIXED("r4", "r2") "lsr.w r11, r11, #8\n" CHANNEL_CONSTANT FIXED("r5", "r9") FIXED("r6", "r9")
+#define FIX_2                                                                                      \
+  FIX(PARTS_2)                                                                                     \
+  FIXED("r3", "r2", "r11") FIXED("r4", "r2", "r11") CHANNEL_CONSTANT("r0") FIXED("r5", "r9", "r0") \
+      FIXED("r6", "r9", "r0")
 #define SIGN_FIX_2 FIX_2 ROUNDED("r3") ROUNDED("r4") ROUNDED("r5") ROUNDED("r6")
 #define CLAMP_2 FIX_2 "ldrd r0, r2, [sp, #32]\n" CLAMPED("r3") CLAMPED("r4") CLAMPED("r5") CLAMPED("r6")
 
@@ -166,7 +175,7 @@ namespace {
   "strd r4, r5, [sp]\n"                            \
   "1:\n" FIRST                                     \
   "ldm.w sp, {r2, pc}\n"                           \
-  "2:\n" WORD WORD WORD WORD WORD WORD                       \
+  "2:\n" WORD WORD WORD WORD WORD WORD             \
   "subs r2, r2, #1\n"                              \
   "bne.w 2b\n" FINISH STORE                        \
   "bne.w 1b\n"                                     \
@@ -199,7 +208,7 @@ void dot_pixels(const DotJob* job) {
     const uint8_t* weights = stream + 4;
     const int32_t words = 1 + 6 * job->passes - job->skipped;
     const uint8_t* ending = weights + words * 8;
-    const uint32_t shifts = kFinish == kSaturate ? 0 : load_word(ending + 12);
+    const uint32_t shifts = kFinish == kSaturate ? 0 : load_word(ending) & 0xFFu;
     for (int32_t p = 0; p < kPixels; ++p) {
       const uint8_t* x = static_cast<const uint8_t*>(job->x) + p * 4;
       int32_t first = 0;
@@ -208,7 +217,7 @@ void dot_pixels(const DotJob* job) {
         first = smlad(load_word(x), widen_even(load_word(w)), first);
         both = smlad(load_word(x), load_word(w), both);
       }
-      const uint32_t sums[2] = {(static_cast<uint32_t>(first) << 8) + load_word(ending),
+      const uint32_t sums[2] = {(static_cast<uint32_t>(first) << 8) + load_word(ending) - shifts,
                                 static_cast<uint32_t>(both) - static_cast<uint32_t>(first)};
       for (int32_t i = 0; i < 2; ++i) {
         const int32_t sum = static_cast<int32_t>(sums[i]);
@@ -218,13 +227,14 @@ void dot_pixels(const DotJob* job) {
           target = saturated(sum, multiplier, job->constant, job->shift);
           continue;
         }
-        const int32_t value = rounded(sum, multiplier, job->constant, shifts >> (8 * i) & 0xFF);
+        const int32_t value =
+            rounded(sum, multiplier, job->constant >> 7, static_cast<int32_t>(shifts >> (4 * i) & 15) + 7);
         const int32_t low = kFinish == kClamp ? job->output_min : -128;
         const int32_t high = kFinish == kClamp ? job->output_max : 127;
         target = static_cast<int8_t>(value < low ? low : (value > high ? high : value));
       }
     }
-    stream = ending + (kFinish == kSaturate ? 12 : 16);
+    stream = ending + 12;
   }
 }
 

@@ -16,11 +16,11 @@ namespace arm_dsp {
 //   int32 bias of B times 256;
 //   for every four input values two words of weights, those of the values 0 and 2, then of 1 and 3; in each
 //   half of a word the weight of A + 256 times the weight of B, as int16;
-//   int32 bias of A times 256, the multipliers of A and B;
-//   unless the finish is kSaturate, the shifts of A and of B, each less 1, in its two lowest bytes.
+//   int32 bias of A times 256, the multipliers of A and B; unless the finish is kSaturate, the bias holds in
+//   its lowest byte the shifts of A and of B, each less 8, four bits for each.
 // So one multiplication adds to the sums of A and of B at once, and the sum of A alone takes them apart.
 // An output is ((sum * 256 * multiplier >> 32) + constant) >> shift; with kSaturate constant and shift are
-// those of the layer, else the constant is `constant` * 2^(shift - 1) + 64, and 128 less below zero.
+// those of the layer, else the constant is `constant` * 2^(shift - 8) + 64, and 128 less below zero.
 struct DotJob {
   int8_t* out;     // pixel p, channel c at out[p * stride + c]
   int32_t stride;  // bytes from pixel to pixel
