@@ -124,11 +124,12 @@ namespace {
   "ldr.w r10, [sp, #20]\n" PARTS_3 SHIFTED("r3", "r2", shift) SHIFTED("r4", "r2", shift) \
       SHIFTED("r5", "r2", shift) SHIFTED("r6", "r9", shift) SHIFTED("r7", "r9", shift)   \
           SHIFTED("r8", "r9", shift)
-#define FIX_3                                                                                      \
-  FIX(PARTS_3)                                                                                     \
-  FIXED("r3", "r2", "r11")                                                                         \
-  FIXED("r4", "r2", "r11") FIXED("r5", "r2", "r11") CHANNEL_CONSTANT("r0") FIXED("r6", "r9", "r0") \
-      FIXED("r7", "r9", "r0") FIXED("r8", "r9", "r0")
+#define FIX_3              \
+  FIX(PARTS_3)             \
+  FIXED("r3", "r2", "r11") \
+  FIXED("r4", "r2", "r11") \
+  FIXED("r5", "r2", "r11") \
+  CHANNEL_CONSTANT("r0") FIXED("r6", "r9", "r0") FIXED("r7", "r9", "r0") FIXED("r8", "r9", "r0")
 #define SIGN_FIX_3 FIX_3 ROUNDED("r3") ROUNDED("r4") ROUNDED("r5") ROUNDED("r6") ROUNDED("r7") ROUNDED("r8")
 #define CLAMP_3                                                                                          \
   FIX_3 "ldrd r0, r2, [sp, #32]\n" CLAMPED("r3") CLAMPED("r4") CLAMPED("r5") CLAMPED("r6") CLAMPED("r7") \
@@ -137,10 +138,10 @@ namespace {
   "ldm r1!, {r0, r2, r9}\n"                                                                              \
   "ldrd r10, r11, [sp, #20]\n" PARTS_2 SATURATED("r3", "r2") SATURATED("r4", "r2") SATURATED("r5", "r9") \
       SATURATED("r6", "r9")
-#define FIX_2                                                                                      \
-  FIX(PARTS_2)                                                                                     \
-  FIXED("r3", "r2", "r11") FIXED("r4", "r2", "r11") CHANNEL_CONSTANT("r0") FIXED("r5", "r9", "r0") \
-      FIXED("r6", "r9", "r0")
+#define FIX_2              \
+  FIX(PARTS_2)             \
+  FIXED("r3", "r2", "r11") \
+  FIXED("r4", "r2", "r11") CHANNEL_CONSTANT("r0") FIXED("r5", "r9", "r0") FIXED("r6", "r9", "r0")
 #define SIGN_FIX_2 FIX_2 ROUNDED("r3") ROUNDED("r4") ROUNDED("r5") ROUNDED("r6")
 #define CLAMP_2 FIX_2 "ldrd r0, r2, [sp, #32]\n" CLAMPED("r3") CLAMPED("r4") CLAMPED("r5") CLAMPED("r6")
 
@@ -175,7 +176,7 @@ namespace {
   "strd r4, r5, [sp]\n"                            \
   "1:\n" FIRST                                     \
   "ldm.w sp, {r2, pc}\n"                           \
-  "2:\n" WORD WORD WORD WORD WORD WORD             \
+  "2:\n" WORD WORD WORD WORD WORD WORD WORD WORD   \
   "subs r2, r2, #1\n"                              \
   "bne.w 2b\n" FINISH STORE                        \
   "bne.w 1b\n"                                     \
@@ -206,7 +207,7 @@ void dot_pixels(const DotJob* job) {
   const uint8_t* stream = static_cast<const uint8_t*>(job->stream);
   for (int8_t* out = job->out; out != job->end; out += 2) {
     const uint8_t* weights = stream + 4;
-    const int32_t words = 1 + 6 * job->passes - job->skipped;
+    const int32_t words = 1 + 8 * job->passes - job->skipped;
     const uint8_t* ending = weights + words * 8;
     const uint32_t shifts = kFinish == kSaturate ? 0 : load_word(ending) & 0xFFu;
     for (int32_t p = 0; p < kPixels; ++p) {

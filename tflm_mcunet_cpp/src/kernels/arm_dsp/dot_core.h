@@ -31,13 +31,13 @@ struct DotJob {
   int32_t output_min;
   int32_t output_max;
   const void* stream;
-  // The words of four input values behind the first, six at a time, of which the first pass skips some.
+  // The words of four input values behind the first, eight at a time, of which the first pass skips some.
   int32_t passes;
   int32_t skipped;
 };
 
 // Passes of so many words, at least 1.
-inline int32_t passes_of(int32_t words) { return words == 1 ? 1 : (words + 4) / 6; }
+inline int32_t passes_of(int32_t words) { return words == 1 ? 1 : (words + 6) / 8; }
 
 // The core for jobs of three pixels and of two; a job of one pixel is one of two with a stride of 0.
 struct DotKernels {

@@ -11,6 +11,14 @@ using arm_dsp::UnitsJob;
 // The input as int16: for every four values, 0 and 2, then 1 and 3.
 void widen_vector(const int8_t* source, int32_t depth, uint32_t* x) {
   int32_t i = 0;
+  for (; i + 8 <= depth; i += 8, x += 4) {
+    const uint32_t first = load_word(source + i);
+    const uint32_t second = load_word(source + i + 4);
+    x[0] = arm_dsp::widen_even(first);
+    x[1] = arm_dsp::widen_odd(first);
+    x[2] = arm_dsp::widen_even(second);
+    x[3] = arm_dsp::widen_odd(second);
+  }
   for (; i + 4 <= depth; i += 4) {
     const uint32_t word = load_word(source + i);
     *x++ = arm_dsp::widen_even(word);
