@@ -5,9 +5,11 @@ from __future__ import annotations
 import shutil
 
 import drawn_dsp
+import numpy as np
 import pytest
 from drawn_dsp import Drawer
 
+from tflm_mcunet.builder import GraphBuilder
 from tflm_mcunet.codegen import program as programs
 from tflm_mcunet.codegen.family import specialised
 from tflm_mcunet.convert import convert
@@ -32,6 +34,10 @@ pytestmark = pytest.mark.skipif(
         (Drawer.fully_connected, 0.6),
         (Drawer.add, 0.2),
         (Drawer.pool_2d, 1.0),
+        (Drawer.product, 0.4),
+        (Drawer.broadcast, 0.2),
+        (Drawer.table, 0.9),
+        (Drawer.mean, 0.3),
     ],
 )
 def test_drawn_operators_give_the_bytes_of_the_portable_kernels(draw, share: float, seed: int) -> None:
@@ -62,3 +68,29 @@ def test_kernels_compute_a_part_of_the_columns(draw, monkeypatch: pytest.MonkeyP
     portable = drawn_dsp.run_parts(schedule, feed, "portable", "host")
     for on in ("host", BOARD):
         assert drawn_dsp.run_parts(schedule, feed, FAMILY, on) == portable
+
+
+def edges_of_rounding(random: np.random.Generator, scale: np.float32, count: int) -> np.ndarray:
+    """Floats whose quotients lie within a few units in the last place of halves, and what is no number."""
+    halves = (random.integers(-300, 300, count) + 0.5).astype(np.float32) * scale
+    steps = random.integers(-4, 5, count).astype(np.int32)
+    near = (halves.view(np.int32) + steps).view(np.float32)
+    special = np.array([0, -0.0, np.inf, -np.inf, np.nan, 3e38, -3e38, 1e-44, 512 * scale], np.float32)
+    signalling = np.array([0x7F800001, 0xFF812345], np.uint32).view(np.float32)
+    return np.concatenate((near, halves, special, signalling))
+
+
+def test_floats_are_quantised_as_by_a_division() -> None:
+    random = np.random.default_rng(3)
+    builder, outputs, feed = GraphBuilder(3), [], []
+    drawn = np.exp(random.uniform(-12, 5, 30))
+    for scale in np.concatenate((drawn, [1 / 255, 2.0**-7, 1.0, 1e-19, 1e19])).astype(np.float32):
+        values = edges_of_rounding(random, scale, 150)
+        x = builder.input((1, len(values)), dtype="float32")
+        zero_point = int(random.integers(-128, 128))
+        outputs.append(builder.op("QUANTIZE", [x], dtype="int8", scale=float(scale), zero_point=zero_point))
+        feed.append(values[None])
+    schedule = drawn_dsp.layer_schedule(builder.finish(outputs))
+    assert drawn_dsp.special_share(schedule, FAMILY) == 1.0
+    portable = drawn_dsp.run(schedule, [feed], "portable", "host")
+    assert drawn_dsp.run(schedule, [feed], FAMILY, BOARD) == portable

@@ -20,7 +20,10 @@ _SPECIALISE: Mapping[str, Callable[..., Call]] = {
 }
 
 #: What each family's kernels may read from flash; most read a few bytes behind their inputs.
-_EXACT_READERS: Mapping[str, frozenset[str]] = {"arm_dsp": arm_dsp.EXACT_READERS}
+_EXACT_READERS: Mapping[str, frozenset[str]] = {
+    "arm_dsp": arm_dsp.EXACT_READERS,
+    "arm_mve": arm_mve.EXACT_READERS,
+}
 
 #: Core -> the family that it runs best.
 _CORES = {

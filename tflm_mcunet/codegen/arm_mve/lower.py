@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from tflm_mcunet.codegen.arm_dsp import lower as arm_dsp
 from tflm_mcunet.codegen.arm_dsp.shared import as_one_row
 from tflm_mcunet.codegen.arm_mve import dense, depthwise
 from tflm_mcunet.codegen.arm_mve import sum as mve_sum
 from tflm_mcunet.codegen.call import Call, Params
+
+#: Sources whose kernels here read no byte behind their inputs, so that these may lie in flash.
+EXACT_READERS = arm_dsp.EXACT_READERS
+
+#: The scales with which no step of a division leaves the range of normal floats.
+_LEAST_SCALE, _MOST_SCALE = 1e-20, 1e20
 
 #: A mean adds its window in 16 bits.
 _MOST_AVERAGED = 255
@@ -17,6 +24,8 @@ _MOST_AVERAGED = 255
 def specialise(call: Call, *, is_layer: bool, overlaps: bool) -> Call:
     """The call of the family's kernel, or `call` itself where none is exact.
 
+    These cores have the DSP extension too: what has no vector kernel gets that of the DSP family.
+
     Args:
         call: Call. Of the portable family.
         is_layer: bool. Its operands are whole maps, row after row.
@@ -24,8 +33,9 @@ def specialise(call: Call, *, is_layer: bool, overlaps: bool) -> Call:
     """
     lowering = _LOWERINGS.get(call.kernel)
     if overlaps and call.kernel != "sum_row":
-        return call
-    return (lowering(call, is_layer) if lowering else None) or call
+        lowering = None
+    special = lowering(call, is_layer) if lowering else None
+    return special or arm_dsp.specialise(call, is_layer=is_layer, overlaps=overlaps)
 
 
 def _sum(call: Call, is_layer: bool) -> Call | None:
@@ -54,11 +64,19 @@ def _pool_2d(call: Call, _: bool) -> Call | None:
     )
 
 
+def _quantize(call: Call, is_layer: bool) -> Call | None:
+    if not _LEAST_SCALE <= call.params.fields["scale"] <= _MOST_SCALE:
+        return None
+    special = replace(call, kernel="quantize_mve_row", source="kernels/arm_mve/quantize")
+    return as_one_row(special) if is_layer else special
+
+
 _LOWERINGS: Mapping[str, Callable[[Call, bool], Call | None]] = {
     "average_pool_2d_row": _pool_2d,
     "conv_2d_row": dense.conv_2d,
     "depthwise_conv_2d_row": depthwise.depthwise_conv_2d,
     "fully_connected_row": dense.fully_connected,
     "max_pool_2d_row": _pool_2d,
+    "quantize_row": _quantize,
     "sum_row": _sum,
 }
