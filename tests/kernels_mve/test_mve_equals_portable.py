@@ -13,6 +13,7 @@ from tflm_mcunet.builder import GraphBuilder
 from tflm_mcunet.codegen import program as programs
 from tflm_mcunet.codegen.family import specialised
 from tflm_mcunet.convert import convert
+from tflm_mcunet.deploy import compiling
 
 FAMILY, BOARD = "arm_mve", "qemu:cortex-m55"
 OPERATORS = 60
@@ -68,6 +69,14 @@ def test_kernels_compute_a_part_of_the_columns(draw, monkeypatch: pytest.MonkeyP
     portable = drawn_dsp.run_parts(schedule, feed, "portable", "host")
     for on in ("host", BOARD):
         assert drawn_dsp.run_parts(schedule, feed, FAMILY, on) == portable
+
+
+def test_the_assembler_stands_where_functions_are_not_aligned(monkeypatch: pytest.MonkeyPatch) -> None:
+    flags = tuple("-Os" if flag.startswith("-O") else flag for flag in compiling.COMPILE_FLAGS)
+    assert "-Os" in flags
+    monkeypatch.setattr(compiling, "COMPILE_FLAGS", flags)
+    schedule = convert(drawn_dsp.bottlenecks(3), schedule="layer").schedule
+    drawn_dsp.assert_family_agrees(schedule, FAMILY, BOARD)
 
 
 def edges_of_rounding(random: np.random.Generator, scale: np.float32, count: int) -> np.ndarray:

@@ -212,7 +212,7 @@ namespace arm_mve {
 #define GENERAL_DEPTHWISE(WEIGHTS, PAIR) \
   asm volatile(SET_UP LONG_CHANNELS(WEIGHTS, PAIR, FINISH_GENERAL) LEAVE)
 
-#define ASSEMBLER __attribute__((naked, noinline)) void
+#define ASSEMBLER __attribute__((naked, noinline, aligned(4))) void
 
 ASSEMBLER depthwise_3x3_stride_1(const DepthwiseJob&) { DEPTHWISE(WEIGHTS_3_STRIDE_1, PAIR_3_STRIDE_1); }
 ASSEMBLER depthwise_3x3_stride_2(const DepthwiseJob&) { DEPTHWISE(WEIGHTS_3_STRIDE_2, PAIR_3_STRIDE_2); }

@@ -140,7 +140,7 @@ namespace {
   "str r0, [sp, #20]\n"      \
   "bne.w 1b\n"
 
-#define ASSEMBLER __attribute__((naked, noinline)) void
+#define ASSEMBLER __attribute__((naked, noinline, aligned(4))) void
 
 #define MORE_OF_PAIR CHUNK_OF_PAIR("vmladava", ", #16")
 
