@@ -17,8 +17,8 @@ _LANES = 16
 #: Weights of one window stay in registers.
 _MOST_VECTORS = 4
 
-#: Bytes of planes that are held at once, where more than eight channels fit.
-_PLANE_BYTES = 4096
+#: Bytes of planes that are held at once; more for 16 channels, which are written at once, and for eight any number.
+_PLANE_BYTES, _MOST_PLANE_BYTES = 4096, 6144
 
 #: The kernel scatters 16 planes, or eight pixels, with offsets of 16 bits.
 _MOST_PITCH, _MOST_OUTPUT_STEP = 4000, 9000
@@ -160,7 +160,7 @@ def _parameters(call: Call, lines: _Lines) -> tuple[_Core, Params, int] | None:
     pitch = (-(-lines.length // 4) * 4 - 1) * step + core.vectors * _LANES
     if pitch > _MOST_PITCH:
         return None
-    group = max(8, min(_PLANE_BYTES // pitch, channels + 7) // 8 * 8)
+    group = _group(channels, pitch)
     lead = step if core.is_paired else 0
     stream = _stream(sums, core, lead)
     given = {
@@ -180,6 +180,15 @@ def _parameters(call: Call, lines: _Lines) -> tuple[_Core, Params, int] | None:
         **{k: fields[k] for k in ("input_zero_point", "output_zero_point", "output_min", "output_max")},
     }
     return core, Params("DepthwiseMve2D", given), group * pitch + _LANES
+
+
+def _group(channels: int, pitch: int) -> int:
+    """The channels whose planes are held at once, a multiple of 8."""
+    needed = -(-channels // 8) * 8
+    if needed * pitch <= _PLANE_BYTES:
+        return needed
+    sixteens = max(_PLANE_BYTES // (16 * pitch), _MOST_PLANE_BYTES // (16 * pitch) and 1)
+    return min(16 * sixteens, needed) or 8
 
 
 def _core(across: int, along: int, stride: int, is_saturating: bool) -> _Core | None:

@@ -11,11 +11,11 @@ namespace arm_mve {
 
 namespace {
 
-// Sixteen inputs of both pixels: 14 instructions of 4 bytes each. `update` moves the pixels' pointers.
-#define CHUNK_OF_PAIR(mac, update)                     \
-  "vldrb.8 q0, [r1]" update                            \
+// Sixteen inputs of both pixels, at `place` or moving the pointers there: 14 instructions of 4 bytes each.
+#define CHUNK_OF_PAIR(mac, place)                      \
+  "vldrb.8 q0, [r1" place                              \
   "\n"                                                 \
-  "vldrb.8 q1, [r3]" update                            \
+  "vldrb.8 q1, [r3" place                              \
   "\n"                                                 \
   "vldrb.8 q2, [r5], #16\n" mac ".s8 r0, q0, q2\n" mac \
   ".s8 r8, q1, q2\n"                                   \
@@ -100,20 +100,12 @@ namespace {
   "str r5, [sp, #24]\n"                                \
   "str r7, [sp]\n"                                     \
   "ldr r11, [r0, #16]\n"                               \
-  "subs r6, r11, #1\n"                                 \
-  "lsrs r4, r6, #3\n"                                  \
-  "str r4, [sp, #4]\n"                                 \
-  "and r6, r6, #7\n"                                   \
-  "adr r4, 3f\n"                                       \
-  "rsb r6, r6, r6, lsl #3\n" /* 7 times */             \
-  "sub r4, r4, r6, lsl #3\n" /* 56 bytes each */       \
-  "adds r4, r4, #1\n"        /* Thumb */               \
-  "str r4, [sp, #8]\n"                                 \
   "ldrd r9, r4, [r0, #20]\n" /* out, stride */         \
   "subs r6, r7, r5\n"        /* bytes of the stream */ \
   "lsls r2, r11, #6\n"                                 \
   "adds r2, r2, #48\n"                                 \
   "udiv r6, r6, r2\n" /* blocks */                     \
+  "str r6, [sp, #36]\n"                                \
   "lsls r2, r4, #1\n"                                  \
   "sub r2, r2, r6, lsl #2\n"                           \
   "str r2, [sp, #16]\n"                                \
@@ -130,6 +122,19 @@ namespace {
   "vshr.u16 q7, q7, #1\n"                              \
   "vadd.i16 q7, q7, q0\n"
 
+// Where the loop over chunks begins for the number of them.
+#define SET_UP_CHUNKS                            \
+  "lsrs r6, r11, #4\n"                           \
+  "subs r6, r6, #1\n"                            \
+  "lsrs r4, r6, #3\n"                            \
+  "str r4, [sp, #4]\n"                           \
+  "and r6, r6, #7\n"                             \
+  "adr r4, 3f\n"                                 \
+  "rsb r6, r6, r6, lsl #3\n" /* 7 times */       \
+  "sub r4, r4, r6, lsl #3\n" /* 56 bytes each */ \
+  "adds r4, r4, #1\n"        /* Thumb */         \
+  "str r4, [sp, #8]\n"
+
 #define NEXT_PAIR            \
   "ldrd r0, r2, [sp, #12]\n" \
   "add r1, r1, r0\n"         \
@@ -138,15 +143,17 @@ namespace {
   "ldrd r0, r5, [sp, #20]\n" \
   "subs r0, r0, #1\n"        \
   "str r0, [sp, #20]\n"      \
-  "bne.w 1b\n"
+  "bne.w 0b\n"
 
 #define ASSEMBLER __attribute__((naked, noinline, aligned(4))) void
 
-#define MORE_OF_PAIR CHUNK_OF_PAIR("vmladava", ", #16")
+#define MORE_OF_PAIR CHUNK_OF_PAIR("vmladava", "], #16")
 
+// Of any number of chunks.
 #define PAIRS(PREPARE, FIX, CLAMPED) \
-  asm volatile(PROLOGUE SET_UP_PAIRS                                                    \
-               "1:\n" CHUNK_OF_PAIR("vmladav", ", #16")                                 \
+  asm volatile(PROLOGUE SET_UP_PAIRS SET_UP_CHUNKS                                      \
+               "0:\n"                                                                   \
+               "1:\n" CHUNK_OF_PAIR("vmladav", "], #16")                                \
                "ldr.w r7, [sp, #4]\n"                                                   \
                "ldr.w pc, [sp, #8]\n"                                                   \
                ".balign 4\n"                                                            \
@@ -162,23 +169,40 @@ namespace {
                "cmp r5, r0\n"                                                           \
                "bne.w 1b\n" NEXT_PAIR EPILOGUE)
 
-#define PAIRS_OF_ONE_CHUNK(PREPARE, FIX, CLAMPED) \
-  asm volatile(PROLOGUE SET_UP_PAIRS                                                    \
-               ".balign 4\n"                                                            \
-               "3:\n"                                                                   \
-               "1:\n" CHUNK_OF_PAIR("vmladav", "")                                      \
-               FINISH_PAIR(PREPARE, FIX, CLAMPED)                                       \
-               "ldr r0, [sp]\n"                                                         \
-               "cmp r5, r0\n"                                                           \
+// Of one chunk and those in MORE.
+#define SHORT_PAIRS(MORE, PREPARE, FIX) \
+  asm volatile(PROLOGUE SET_UP_PAIRS                           \
+               "0:\n"                                          \
+               "ldr.w r7, [sp, #36]\n"                         \
+               "1:\n" CHUNK_OF_PAIR("vmladav", "]") MORE       \
+               FINISH_PAIR(PREPARE, FIX, NO_CLAMP)             \
+               "subs r7, r7, #1\n"                             \
                "bne.w 1b\n" NEXT_PAIR EPILOGUE)
+#define NO_MORE
+#define ONE_MORE CHUNK_OF_PAIR("vmladava", ", #16]")
+#define TWO_MORE ONE_MORE CHUNK_OF_PAIR("vmladava", ", #32]")
+#define THREE_MORE TWO_MORE CHUNK_OF_PAIR("vmladava", ", #48]")
 
 #define ONE_FOR_FIX "movs r0, #1\n"
 
 ASSEMBLER pairs_saturated(const DotJob&) { PAIRS("", NO_FIX, NO_CLAMP); }
+ASSEMBLER pairs_of_1_saturated(const DotJob&) { SHORT_PAIRS(NO_MORE, "", NO_FIX); }
+ASSEMBLER pairs_of_2_saturated(const DotJob&) { SHORT_PAIRS(ONE_MORE, "", NO_FIX); }
+ASSEMBLER pairs_of_3_saturated(const DotJob&) { SHORT_PAIRS(TWO_MORE, "", NO_FIX); }
+ASSEMBLER pairs_of_4_saturated(const DotJob&) { SHORT_PAIRS(THREE_MORE, "", NO_FIX); }
 ASSEMBLER pairs_fixed(const DotJob&) { PAIRS(ONE_FOR_FIX, SIGN_FIX, NO_CLAMP); }
+ASSEMBLER pairs_of_1_fixed(const DotJob&) { SHORT_PAIRS(NO_MORE, ONE_FOR_FIX, SIGN_FIX); }
+ASSEMBLER pairs_of_2_fixed(const DotJob&) { SHORT_PAIRS(ONE_MORE, ONE_FOR_FIX, SIGN_FIX); }
+ASSEMBLER pairs_of_3_fixed(const DotJob&) { SHORT_PAIRS(TWO_MORE, ONE_FOR_FIX, SIGN_FIX); }
+ASSEMBLER pairs_of_4_fixed(const DotJob&) { SHORT_PAIRS(THREE_MORE, ONE_FOR_FIX, SIGN_FIX); }
 ASSEMBLER pairs_clamped(const DotJob&) { PAIRS("", GENERAL_FIX, CLAMP); }
-ASSEMBLER short_pairs_saturated(const DotJob&) { PAIRS_OF_ONE_CHUNK("", NO_FIX, NO_CLAMP); }
-ASSEMBLER short_pairs_fixed(const DotJob&) { PAIRS_OF_ONE_CHUNK(ONE_FOR_FIX, SIGN_FIX, NO_CLAMP); }
+
+// Of up to four chunks by their number, and of more.
+using Routine = void (*)(const DotJob&);
+const Routine kSaturated[] = {pairs_saturated, pairs_of_1_saturated, pairs_of_2_saturated,
+                              pairs_of_3_saturated, pairs_of_4_saturated};
+const Routine kFixed[] = {pairs_fixed, pairs_of_1_fixed, pairs_of_2_fixed, pairs_of_3_fixed,
+                          pairs_of_4_fixed};
 
 #define SINGLE(PREPARE, FIX, CLAMPED) \
   asm volatile(PROLOGUE                             \
@@ -219,10 +243,11 @@ ASSEMBLER single_clamped(const DotJob&) { SINGLE("", GENERAL_FIX, CLAMP); }
 }  // namespace
 
 void dot_pairs(const DotJob& job, int32_t finish) {
+  const int32_t routine = job.chunks <= 4 ? job.chunks : 0;
   if (finish == kSaturate) {
-    (job.chunks == 1 ? short_pairs_saturated : pairs_saturated)(job);
+    kSaturated[routine](job);
   } else if (finish == kSignFix) {
-    (job.chunks == 1 ? short_pairs_fixed : pairs_fixed)(job);
+    kFixed[routine](job);
   } else {
     pairs_clamped(job);
   }
