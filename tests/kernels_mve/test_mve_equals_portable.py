@@ -11,6 +11,7 @@ from drawn_dsp import Drawer
 
 from tflm_mcunet.builder import GraphBuilder
 from tflm_mcunet.codegen import program as programs
+from tflm_mcunet.codegen.arm_mve import dense, depthwise
 from tflm_mcunet.codegen.family import specialised
 from tflm_mcunet.convert import convert
 from tflm_mcunet.deploy import compiling
@@ -69,6 +70,16 @@ def test_kernels_compute_a_part_of_the_columns(draw, monkeypatch: pytest.MonkeyP
     portable = drawn_dsp.run_parts(schedule, feed, "portable", "host")
     for on in ("host", BOARD):
         assert drawn_dsp.run_parts(schedule, feed, FAMILY, on) == portable
+
+
+def test_kernels_work_in_several_tiles_and_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dense, "_TILE_BYTES", 64)
+    monkeypatch.setattr(depthwise, "_PLANE_BYTES", 300)
+    monkeypatch.setattr(depthwise, "_MOST_PLANE_BYTES", 700)
+    for draw in (Drawer.conv_2d, Drawer.any_depthwise_conv_2d):
+        drawn_dsp.assert_family_agrees(
+            drawn_dsp.layer_schedule(drawn_dsp.drawn_graph(draw, 9, 40)), FAMILY, BOARD
+        )
 
 
 def test_the_assembler_stands_where_functions_are_not_aligned(monkeypatch: pytest.MonkeyPatch) -> None:
