@@ -16,7 +16,7 @@ from tflm_mcunet.report import MemoryReport, analyze
 from tflm_mcunet.schedule.in_place import own_kernels
 from tflm_mcunet.schedule.layer import plan_layer
 from tflm_mcunet.schedule.schedule import Schedule
-from tflm_mcunet.schedule.stages import plan_stages
+from tflm_mcunet.schedule.stages import plan_stages, streamed_macs
 from tflm_mcunet.targets import Target
 from tflm_mcunet.tflite import verify, write
 from tflm_mcunet.tflm.memory import memory
@@ -28,6 +28,9 @@ SCHEDULES = ("auto", "layer", "stream", "patch")
 
 #: Operators up to which "auto" plans stages; beyond it takes tens of seconds.
 MOST_STAGED = 1000
+
+#: Of a target's SRAM, what `prefer="speed"` leaves to stack, kernel scratch and static data.
+RESERVED_BYTES = 8192
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,8 @@ def convert(
             "stream" and "patch" let rows or patches flow through stages; "auto" takes what needs the least
             SRAM.
         max_mac_overhead: float, at least 1. How many MACs patches may cost, as a factor.
-        prefer: str. "sram", or "speed" for wider row layouts where a kernel family has them; none has yet.
+        prefer: str. "sram", or "speed": as few operators as possible run row by row, without more bytes than the
+            lowest peak needs, or within the target's SRAM where a target is given.
         input: str. "resident", or "rows" where the caller feeds the image's rows.
         io: str or None. "int8" drops QUANTIZE and DEQUANTIZE at the edges: inputs and outputs become int8.
 
@@ -134,16 +138,18 @@ def convert(
         raise UsageError("the model already holds stages", "convert the model that it was made from")
     graph, notes = canonical(source, io=io)
     before = memory(source).head_bytes
-    plan, refused = _schedule(graph, schedule, max_mac_overhead, prefer, input)
+    room = max(0, target.sram - RESERVED_BYTES) if target and target.sram and prefer == "speed" else 0
+    plan, refused = _schedule(graph, schedule, max_mac_overhead, prefer, input, room)
     dense = plan
     if max_mac_overhead > 1 and plan.kind != "layer":
         # Tensors of TFLite Micro have their rows side by side; those of our own program need not.
-        dense, _ = _schedule(graph, schedule, max_mac_overhead, prefer, input, spread_maps=False)
+        dense, _ = _schedule(graph, schedule, max_mac_overhead, prefer, input, room, spread_maps=False)
     grown = canonical(source, io=io, max_mac_overhead=max_mac_overhead)[0] if max_mac_overhead > 1 else graph
     rewritten, after, more = _tflm_form(source if io is None else graph, (graph, grown), dense)
     notes = (*notes, *more)
-    if prefer == "speed":
-        notes = (*notes, "prefer='speed': no family holds wider rows yet, so rows are planned as for 'sram'")
+    if prefer == "speed" and plan.kind != "layer":
+        share = f"{streamed_macs(plan)} of {total_macs(plan.graph)} MACs run row by row"
+        notes = (*notes, f"prefer='speed': {share} in an arena of {plan.arena_bytes} bytes")
     return Conversion(
         source=source,
         graph=plan.graph,
@@ -197,13 +203,19 @@ def as_conversion(model: Any) -> Conversion:
         return model
     source = load_graph(model)
     graph, notes = canonical(source)
-    plan, refused = _schedule(graph, "layer", 1.0, "sram", "resident")
+    plan, refused = _schedule(graph, "layer", 1.0, "sram", "resident", 0)
     head = memory(source).head_bytes or 0
     return Conversion(source, plan.graph, plan, write(source), None, head, head, (*notes, *refused))
 
 
 def _schedule(
-    graph: Graph, kind: str, max_mac_overhead: float, prefer: str, input: str, spread_maps: bool = True
+    graph: Graph,
+    kind: str,
+    max_mac_overhead: float,
+    prefer: str,
+    input: str,
+    room: int,
+    spread_maps: bool = True,
 ) -> tuple[Schedule, tuple[str, ...]]:
     """The Schedule of the interpreter-free program, and what it had to leave out."""
     try:
@@ -229,6 +241,7 @@ def _schedule(
         max_mac_overhead=max_mac_overhead,
         input=input,
         prefer=prefer,
+        sram=room,
         spread_maps=spread_maps and max_mac_overhead > 1,
     )
     is_better = staged.arena_bytes < layer.arena_bytes or input == "rows"

@@ -55,7 +55,8 @@ def plan_stages(
         max_mac_overhead: float, at least 1. The most MACs a plan may take, as a factor of the graph's own.
         input: str. "resident": the input lies in the arena. "rows": the caller feeds its rows, none is kept longer
             than needed.
-        prefer: str. "sram" or "speed"; both give the same plan of int8 rows today, wider layouts are the engine's.
+        prefer: str. "sram" for the lowest peak; "speed" for the fewest MACs in streams among the plans that take no
+            more than the lowest peak, or than `sram` where that is more.
         row_alignment: int. Offsets of rows that are held inside a stage are multiples of it.
         map_alignment: int. Offsets of whole maps are multiples of it.
         effort: int or str. Block placements to spend on getting nearer to the bound (about 10 µs each), or "quick": for
@@ -63,7 +64,8 @@ def plan_stages(
         spread_maps: bool. Whether the rows of maps between stages may lie apart (`pitch_bytes` above `row_bytes`, a
             Buffer larger than its tensor), which lets strips write over their input. Our own engine runs that; the
             tensors of TFLite Micro are dense.
-        sram: int. With effort "quick": bytes that are good enough, so that the search may end; 0 for the lowest.
+        sram: int. Bytes that are good enough: with effort "quick" the search may end there, with prefer "speed" a plan
+            may take them; 0 for the lowest.
 
     Returns:
         Schedule. Each "stream" stage holds a `StreamPlan`; `buffers` lists the maps between stages, which may share
@@ -110,7 +112,18 @@ def plan_stages(
         spread = wide_plans(plans, chosen, fed, alignments, notes, effort) if spread_maps else []
         for ways in (plans, *spread):
             plan = ways.within(spare, plan.arena_bytes) or plan
-    return _or_layers(rows, plan, fed, plans_of(rows, ("layer",), fed, alignments, notes, effort).lowest)
+    plan = _or_layers(rows, plan, fed, plans_of(rows, ("layer",), fed, alignments, notes, effort).lowest)
+    if prefer == "speed" and "stream" in chosen and plan.kind != "layer":
+        floor = max(plan.arena_bytes, sram)
+        fewer = plans_of(rows, ("layer", "stream"), fed, alignments, notes, effort, floor).lowest()
+        if fewer.arena_bytes <= floor and streamed_macs(fewer) < streamed_macs(plan):
+            return fewer
+    return plan
+
+
+def streamed_macs(plan: Schedule) -> int:
+    """The MACs of a Schedule's operators that run row by row."""
+    return sum(stage.macs for stage in plan.stages if stage.plan is not None)
 
 
 def _or_layers(rows: RowGraph, plan: Schedule, fed: int, layers: Callable[[], Schedule]) -> Schedule:

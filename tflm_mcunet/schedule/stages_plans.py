@@ -46,7 +46,7 @@ class Plans:
         for _ in range(1 + (CHARGES if spare else 0)):
             self.planner.allow(min(below, best.arena_bytes) if best else min(self.planner.ceiling, below))
             path = self.planner.best_path(spare)
-            goal = max((c.known for c in path), default=1 << 60)
+            goal = max(self.planner.floor, max((c.known for c in path), default=1 << 60))
             if goal >= (below if best is None else min(below, best.arena_bytes)):
                 break
             plan = self._schedule(path, goal)
@@ -94,6 +94,8 @@ def plans_of(
     alignments: tuple[int, int],
     notes: Sequence[str],
     effort: int,
+    floor: int = 0,
+    longest: int = 1 << 60,
 ) -> Plans:
     """The planner of a graph: candidate stages and what is known of them.
 
@@ -104,8 +106,11 @@ def plans_of(
         alignments: (int, int). Of rows inside a stage, of whole maps.
         notes: sequence of str. What was not done, and why.
         effort: int. Block placements to spend on getting nearer to the bound.
+        floor: int. Bytes that a plan may take if it streams fewer MACs for them; 0 for the lowest peak.
+        longest: int. The most nodes of a stage.
     """
-    return Plans(rows, Planner(rows, tuple(kinds), fed, *alignments, Effort(effort // 2)), notes, effort // 2)
+    planner = Planner(rows, tuple(kinds), fed, *alignments, Effort(effort // 2), longest=longest, floor=floor)
+    return Plans(rows, planner, notes, effort // 2)
 
 
 def _placed(

@@ -46,14 +46,20 @@ class Candidate:
 Edge = tuple[int, int, int, int, Candidate]
 
 
-def _fewest_macs(edges: Sequence[Edge], peak: int, spare: int, count: int) -> list[Candidate]:
-    """The path of fewest recomputed MACs, then fewest stages, of candidates up to `peak`; empty above `spare`."""
+def _price(candidate: Candidate, floor: int) -> int:
+    """One for each stage; where there is a floor, streamed MACs count before stages."""
+    is_streamed = not candidate.works or candidate.works[0].kind != "layer"
+    return 1 + (candidate.macs << 10 if floor and is_streamed else 0)
+
+
+def _fewest_macs(edges: Sequence[Edge], peak: int, spare: int, count: int, floor: int = 0) -> list[Candidate]:
+    """The path of fewest recomputed MACs, then least price, of candidates up to `peak`; empty above `spare`."""
     far = (1 << 62, 0)
     best, last_of = [(0, 0)] + [far] * count, dict[int, Candidate]()
     for known, first, last, extra, candidate in edges:
         if known <= peak:
-            macs, stages = best[first]
-            way = (macs + extra, stages + 1)
+            macs, price = best[first]
+            way = (macs + extra, price + _price(candidate, floor))
             if way < best[last] and way[0] <= spare:
                 best[last], last_of[last] = way, candidate
     found: list[Candidate] = []
@@ -66,7 +72,11 @@ def _fewest_macs(edges: Sequence[Edge], peak: int, spare: int, count: int) -> li
 
 @dataclass
 class Planner:
-    """The candidates of one graph. `best_path` finds the partition."""
+    """The candidates of one graph. `best_path` finds the partition.
+
+    Where `floor` is given, peaks below it are as good as `floor`, and of such partitions that which streams the fewest
+    MACs is the best: a whole operator shares more between its rows than one that computes them one by one.
+    """
 
     rows: RowGraph
     kinds: tuple[str, ...]
@@ -81,6 +91,7 @@ class Planner:
     tilings: dict[tuple[int, int, Tiling], Candidate] = field(default_factory=dict)
     costs: dict[int, PatchCosts] = field(default_factory=dict)
     longest: int = 1 << 60
+    floor: int = 0
     started: bool = False
     packing: Effort = field(default_factory=lambda: Effort(MOST_PACKING))
 
@@ -192,7 +203,7 @@ class Planner:
         return self.patch_memo[key]
 
     def path(self, spare: int = 0) -> tuple[int, list[Candidate]]:
-        """The path of least known peak, then fewest MACs, then fewest stages, with at most `spare` recomputed MACs.
+        """The path of least known peak, then fewest MACs, then least price, with at most `spare` recomputed MACs.
 
         A peak is possible where the path of fewest MACs through the candidates below it stays within the budget; the
         lowest possible one is found by bisection. No path: an empty list.
@@ -205,17 +216,17 @@ class Planner:
             for c in self._reachable(spare)
             if self.packing.left >= 0 or c.cost is not None  # else too late to find out; packed stages do
         ]
-        peaks = sorted({e[0] for e in edges})
+        peaks = sorted({max(e[0], self.floor) for e in edges})
         low, high = 0, len(peaks)
         found: list[Candidate] = []
         while low < high:
             middle = (low + high) // 2
-            path = _fewest_macs(edges, peaks[middle], spare, len(self.rows.nodes))
+            path = _fewest_macs(edges, peaks[middle], spare, len(self.rows.nodes), self.floor)
             if path:
                 found, high = path, middle
             else:
                 low = middle + 1
-        return max((c.known for c in found), default=0), found
+        return max(self.floor, max((c.known for c in found), default=0)), found
 
     def _reachable(self, spare: int) -> Iterator[Candidate]:
         """All candidates, those that begin first first."""
@@ -261,9 +272,11 @@ class Planner:
         """
         if not self.started:
             self.started = True
-            if self.ceiling == 1 << 60:
-                self._first_ceiling()
-            self._limit_length()
+            if self.longest > 1:
+                if self.ceiling == 1 << 60:
+                    self._first_ceiling()
+                self._limit_length()
+            self.ceiling = max(self.ceiling, self.floor)
         while True:
             peak, found = self.path(spare)
             if peak > self.ceiling:
