@@ -109,7 +109,9 @@ def _add_analyze(commands: Any) -> None:
 def _add_plan_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--target", metavar="T", help="a device of `tflm-mcunet targets`, or a TOML file")
     parser.add_argument(
-        "--schedule", choices=("auto", "layer", "patch", "stream"), help="how to run (default: auto)"
+        "--schedule",
+        choices=("auto", "layer", "in_place", "patch", "stream"),
+        help="how to run (default: auto)",
     )
     parser.add_argument(
         "--prefer", choices=("sram", "speed"), help="what to spend spare SRAM on (default: sram)"

@@ -24,7 +24,7 @@ from tflm_mcunet.tflm.rewrite import layer_plan
 from tflm_mcunet.tflm.stage_graph import has_stages, stage_graph
 from tflm_mcunet.transforms import canonical
 
-SCHEDULES = ("auto", "layer", "stream", "patch")
+SCHEDULES = ("auto", "layer", "in_place", "stream", "patch")
 
 #: Operators up to which "auto" plans stages; beyond it takes tens of seconds.
 MOST_STAGED = 1000
@@ -110,6 +110,8 @@ def convert(
         target: Target, its name, or None.
         calibration: samples to quantise a float model with; needed for a Keras model.
         schedule: str. "layer" runs whole operators, reordered and placed well, in stock TFLite Micro too.
+            "in_place" runs one operator after the other too, but row by row over its own input where that lowers the
+            peak: a depthwise or small convolution then needs little more than the larger of its maps.
             "stream" and "patch" let rows or patches flow through stages; "auto" takes what needs the least
             SRAM.
         max_mac_overhead: float, at least 1. How many MACs patches may cost, as a factor.
@@ -234,14 +236,15 @@ def _schedule(
         return layer, (
             f"more than {MOST_STAGED} operators: stages are planned on request, `schedule='stream'`",
         )
-    kinds = ("layer", "stream") if kind == "stream" else ("layer", "stream", "patch")
+    kinds = ("layer", "stream") if kind in ("stream", "in_place") else ("layer", "stream", "patch")
     staged = plan_stages(
         graph,
         kinds=kinds,
         max_mac_overhead=max_mac_overhead,
         input=input,
-        prefer=prefer,
+        prefer="speed" if kind == "in_place" else prefer,
         sram=room,
+        longest=1 if kind == "in_place" else 0,
         spread_maps=spread_maps and max_mac_overhead > 1,
     )
     is_better = staged.arena_bytes < layer.arena_bytes or input == "rows"

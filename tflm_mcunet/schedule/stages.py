@@ -46,6 +46,7 @@ def plan_stages(
     effort: int | str = CAREFUL,
     spread_maps: bool = False,
     sram: int = 0,
+    longest: int = 0,
 ) -> Schedule:
     """Plan the stages of a graph with the lowest peak.
 
@@ -66,6 +67,8 @@ def plan_stages(
             tensors of TFLite Micro are dense.
         sram: int. Bytes that are good enough: with effort "quick" the search may end there, with prefer "speed" a plan
             may take them; 0 for the lowest.
+        longest: int. The most operators of a stage (those that vanish into others not counted), 0 for any number. With
+            1, operators run one after the other, some of them row by row over their own input.
 
     Returns:
         Schedule. Each "stream" stage holds a `StreamPlan`; `buffers` lists the maps between stages, which may share
@@ -105,7 +108,8 @@ def plan_stages(
     if isinstance(effort, str):
         plan = quick_plan(rows, "stream" in chosen, fed, alignments, notes, sram)
         return _or_layers(rows, plan, fed, lambda: quick_plan(rows, False, fed, alignments, notes, sram))
-    plans = plans_of(rows, chosen, fed, alignments, notes, effort)
+    most = longest or 1 << 60
+    plans = plans_of(rows, chosen, fed, alignments, notes, effort, longest=most)
     plan = plans.lowest()
     spare = int((max_mac_overhead - 1) * sum(n.macs for n in rows.nodes))
     if "patch" in chosen and spare:
@@ -115,7 +119,7 @@ def plan_stages(
     plan = _or_layers(rows, plan, fed, plans_of(rows, ("layer",), fed, alignments, notes, effort).lowest)
     if prefer == "speed" and "stream" in chosen and plan.kind != "layer":
         floor = max(plan.arena_bytes, sram)
-        fewer = plans_of(rows, ("layer", "stream"), fed, alignments, notes, effort, floor).lowest()
+        fewer = plans_of(rows, ("layer", "stream"), fed, alignments, notes, effort, floor, most).lowest()
         if fewer.arena_bytes <= floor and streamed_macs(fewer) < streamed_macs(plan):
             return fewer
     return plan
