@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from tflm_mcunet.codegen.arm_dsp import lower as arm_dsp
+from tflm_mcunet.codegen.arm_dsp.depthwise import depthwise_in_place
 from tflm_mcunet.codegen.arm_mve import lower as arm_mve
 from tflm_mcunet.codegen.call import Call
 from tflm_mcunet.codegen.positive_multipliers import with_positive_multipliers
@@ -25,6 +26,8 @@ _EXACT_READERS: Mapping[str, frozenset[str]] = {
     "arm_mve": arm_mve.EXACT_READERS,
 }
 
+_IN_PLACE: Mapping[str, Callable[[Call, int], Call | None]] = {"arm_dsp": depthwise_in_place}
+
 #: Core -> the family that it runs best.
 _CORES = {
     "cortex-m4": "arm_dsp",
@@ -44,6 +47,19 @@ def family_of(core: str) -> str:
     """
     name = core.lower().removeprefix("qemu:")
     return "riscv" if name.startswith("rv32") else _CORES.get(name, PORTABLE)
+
+
+def specialised_in_place(call: Call, family: str, ahead_bytes: int) -> Call | None:
+    """The family's call of a whole layer that may write over its input, or None where it has none that is exact.
+
+    Args:
+        call: Call. Of the portable family, with one input and one output that are whole maps.
+        family: str.
+        ahead_bytes: int. How far the output begins before the input.
+    """
+    lowering = _IN_PLACE.get(family)
+    turned = with_positive_multipliers(call) if lowering else None
+    return lowering(turned, ahead_bytes) if lowering and turned else None
 
 
 def reads_constants(call: Call, family: str) -> bool:

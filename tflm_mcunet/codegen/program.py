@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from tflm_mcunet.codegen.call import Call, View
-from tflm_mcunet.codegen.family import PORTABLE, reads_constants, specialised
+from tflm_mcunet.codegen.family import PORTABLE, reads_constants, specialised, specialised_in_place
 from tflm_mcunet.codegen.lower import lower, lower_sum
 from tflm_mcunet.errors import UnsupportedOpError
 from tflm_mcunet.graph import Graph, Op
@@ -285,6 +285,9 @@ def _layer(places: _Places, number: int, stage: Stage) -> ProgramStage:
 
 def _stream(places: _Places, plan: StreamPlan) -> ProgramStage:
     """Operators through which rows flow."""
+    alone = _in_place_layer(places, plan)
+    if alone is not None:
+        return ProgramStage((alone,))
     places_of = {s.tensor: places.stored(s) for s in plan.storages}
     steps = []
     for operator in plan.operators:
@@ -310,6 +313,34 @@ def _stream(places: _Places, plan: StreamPlan) -> ProgramStage:
     fed = plan.storage_of[plan.fed]
     skip = fed.first_column * _pixel_bytes(places.graph, plan.fed)
     return ProgramStage(tuple(steps), places_of[plan.fed], skip, fed.row_bytes)
+
+
+def _in_place_layer(places: _Places, plan: StreamPlan) -> Step | None:
+    """A stage of one operator as a layer that writes over its input, where the family has a kernel for that."""
+    operator = plan.operators[0]
+    is_alone = len(plan.operators) == 1 and len(operator.inputs) == 1 and operator.accumulator < 0
+    if not is_alone or plan.fed >= 0:
+        return None
+    source, target = plan.storage_of[operator.inputs[0]], plan.storage_of[operator.output]
+    for storage, role in ((source, "input"), (target, "output")):
+        is_dense = storage.slots == storage.height and storage.pitch_bytes == storage.row_bytes
+        if storage.role != role or storage.row_offsets or storage.columns or not is_dense:
+            return None
+    call = places.folded_call(operator.op)
+    if len(call.inputs) != 1 or (source.step, source.phase, target.step, target.phase) != (1, 0, 1, 0):
+        return None
+    special = specialised_in_place(call, places.family, source.offset - target.offset)
+    if special is None:
+        return None
+    views = (*special.inputs, *special.outputs)
+    if any(
+        places.schedule.offsets[v.tensor] != s.offset for v, s in zip(views, (source, target), strict=True)
+    ):
+        return None
+    scratch = places.shared_scratch(special.scratch_bytes)
+    return Step(
+        operator.op, special, tuple(places.whole(v) for v in views), scratch, columns=(0, special.width, 0)
+    )
 
 
 #: Operators that read other columns than they write; the others take the same columns of every operand.

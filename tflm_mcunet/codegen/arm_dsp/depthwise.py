@@ -177,6 +177,35 @@ def _depthwise_3x3(call: Call, weights: np.ndarray, is_layer: bool) -> Call | No
     )
 
 
+def depthwise_in_place(call: Call, ahead_bytes: int) -> Call | None:
+    """The call of a whole layer whose output begins `ahead_bytes` before its input, over which it may lie.
+
+    Four channels at a time are read, computed and written. Their bytes of the input are not read again once a later
+    row of the output may lie there, if a pixel is never written over one that is yet to come; the other channels'
+    bytes are not touched, if whole pixels lie over whole pixels. None where that is not so.
+    """
+    if call.kernel != "depthwise_conv_2d_row" or call.batch != 1:
+        return None
+    fields, window = call.params.fields, call.window
+    channels, width = fields["input_channels"], fields["input_width"]
+    if channels == 1 or call.width > width or 2 * window.pad_top >= window.kernel_h:
+        return None
+    if ahead_bytes < 0 or ahead_bytes % channels:
+        return None
+    found = depthwise_conv_2d(call, True)
+    if found is None:
+        return None
+    holds_all = found.params.fields["output_rows"] == call.outputs[0].height
+    is_column_over_column = call.width == width and ahead_bytes % (width * channels) == 0
+    is_safe = {
+        "depthwise_3x3_dsp_row": True,
+        "depthwise_3x3_dsp_columns": is_column_over_column,
+        "depthwise_packed_dsp_row": True,
+        "depthwise_conv_2d_dsp_row": holds_all,
+    }
+    return found if is_safe.get(found.kernel, False) else None
+
+
 def _as_conv_2d(call: Call) -> Call:
     """A depthwise convolution of one channel as the convolution that it is."""
     fields = dict(call.params.fields)

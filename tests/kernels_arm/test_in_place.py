@@ -1,0 +1,56 @@
+"""Depthwise layers of the DSP family write over their own input, and give the portable kernels' bytes."""
+
+from __future__ import annotations
+
+import shutil
+
+import drawn_dsp
+import pytest
+
+from tflm_mcunet.builder import GraphBuilder
+from tflm_mcunet.codegen.program import build_program
+from tflm_mcunet.convert import convert
+from tflm_mcunet.graph import Graph
+from tflm_mcunet.schedule.schedule import Schedule
+
+needs_board = pytest.mark.skipif(
+    not (shutil.which("qemu-system-arm") and shutil.which("arm-none-eabi-g++")),
+    reason="needs qemu-system-arm and arm-none-eabi-g++",
+)
+
+#: (height, width, channels, kernel, stride, the kernel that takes it); the layer before and after need less.
+SHAPES = [
+    (9, 12, 24, 3, 1, "depthwise_3x3_dsp_row"),
+    (11, 11, 21, 3, 2, "depthwise_3x3_dsp_row"),
+    (15, 5, 24, 3, 1, "depthwise_3x3_dsp_columns"),
+    (9, 17, 16, 5, 1, "depthwise_packed_dsp_row"),
+    (12, 34, 16, 7, 2, "depthwise_packed_dsp_row"),
+    (5, 6, 48, 5, 1, "depthwise_conv_2d_dsp_row"),
+]
+
+
+def between_small_layers(height: int, width: int, channels: int, kernel: int, stride: int) -> Graph:
+    b = GraphBuilder(height)
+    x = b.conv_2d(b.input((1, height, width, 4)), channels, zero_point=-11)
+    x = b.depthwise_conv_2d(x, (kernel, kernel), stride=(stride, stride), activation="RELU6", zero_point=-128)
+    return b.finish([b.conv_2d(x, 2)])
+
+
+def overlapping(schedule: Schedule) -> list[str]:
+    """The kernels whose output shares bytes with their input."""
+    program = build_program(schedule, "arm_dsp")
+    found = []
+    for step in (s for stage in program.stages for s in stage.steps):
+        (a, b), views = (program.tensors[t] for t in step.tensors), (*step.call.inputs, *step.call.outputs)
+        sizes = [v.height * v.row_bytes for v in views]
+        if a.offset < b.offset + sizes[1] and b.offset < a.offset + sizes[0]:
+            found.append(step.call.kernel)
+    return found
+
+
+@needs_board
+def test_depthwise_layers_write_over_their_input() -> None:
+    for *shape, kernel in SHAPES:
+        schedule = convert(between_small_layers(*shape), schedule="in_place").schedule
+        assert kernel in overlapping(schedule), shape
+        drawn_dsp.assert_family_agrees(schedule, "arm_dsp", "qemu:cortex-m4")
