@@ -11,8 +11,11 @@
 namespace tflm_mcunet {
 namespace {
 
+using arm_dsp::arranged;
 using arm_dsp::Columns3x3;
 using arm_dsp::Ending3x3;
+using arm_dsp::Halves3x3;
+using arm_dsp::halves_of;
 using arm_dsp::Job3x3;
 using arm_dsp::Unit3x3;
 using arm_dsp::Weights3x3;
@@ -23,28 +26,6 @@ struct Workspace3x3 {
   Ending3x3 endings[4];
   Unit3x3 units[1];
 };
-
-// Bytes 0 and 2, 1 and 3 of a kernel row, as halves.
-struct Halves {
-  uint32_t even;
-  uint32_t odd;
-};
-
-using arm_dsp::high_halves;
-using arm_dsp::low_halves;
-
-inline Weights3x3 arranged(const Halves& a, const Halves& b, const Halves& c) {
-  return {{low_halves(a.even, b.even), high_halves(a.even, b.even), high_halves(a.odd, b.odd)},
-          {c.even, c.odd}};
-}
-
-inline Halves widened(int32_t packed, bool is_scaled) {
-  const uint32_t bytes = static_cast<uint32_t>(packed);
-  if (is_scaled) {
-    return {bytes << 8 & 0xFF00FF00u, bytes & 0xFF00FF00u};
-  }
-  return {arm_dsp::widen_even(bytes), arm_dsp::widen_odd(bytes)};
-}
 
 // Sets row A (0), B (1) or C (2) of `count` units.
 void set_row(Unit3x3* units, int32_t count, int32_t row, uint32_t half) {
@@ -177,6 +158,11 @@ class Depthwise3x3 {
 
   // Weights and endings; whether some channel is finished outside the core.
   bool prepare(const int32_t* stream, int32_t channels) {
+    if (conv_.is_regular != 0 && conv_.output_rows > 1) {
+      const arm_dsp::Shared3x3 shared = {entry_.of(conv_.shift), conv_.shift, conv_.constant};
+      arm_dsp::prepare_rows_of_3x3(conv_.stride)(stream, space_.weights[0], space_.endings, channels, shared);
+      return false;
+    }
     bool is_sum = conv_.finish != arm_dsp::kSaturate;
     for (int32_t c = 0; c < channels; ++c) {
       const int32_t shift = shift_of(stream + c * stream_words_);
@@ -186,9 +172,9 @@ class Depthwise3x3 {
       const int32_t shift = shift_of(stream);
       const uint32_t entry = is_sum ? 0 : entry_.of(shift);
       space_.endings[c] = {shift, stream[0], entry, stream[1], constant_of(stream)};
-      const Halves one = widened(stream[2], !is_rolling_);
-      const Halves two = widened(stream[3], !is_rolling_);
-      const Halves three = widened(stream[4], !is_rolling_);
+      const Halves3x3 one = halves_of(stream[2], !is_rolling_);
+      const Halves3x3 two = halves_of(stream[3], !is_rolling_);
+      const Halves3x3 three = halves_of(stream[4], !is_rolling_);
       space_.weights[0][c] = arranged(one, two, three);
       if (conv_.output_rows > 1) {
         space_.weights[2][c] = arranged(two, three, one);

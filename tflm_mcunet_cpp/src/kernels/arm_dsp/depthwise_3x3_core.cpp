@@ -197,9 +197,67 @@ TFLM_MCUNET_ASSEMBLER void prepare_2(const int32_t*, Weights3x3*, Ending3x3*, in
   PREPARE("pkhtb r10, r10, r7\n");
 }
 
+// The same for weights of three windows: r4-r6 are the rows' even halves, r8-r10 the odd ones.
+#define PREPARE_ROWS(widen, set_for_b) \
+  asm volatile(                         \
+      "push {r4-r11, lr}\n"             \
+      "mov r12, #0xFF00FF00\n"          \
+      "1:\n"                            \
+      "ldmia.w r0!, {r4, r5, r8-r10}\n" \
+      "ldrd r11, r7, [sp, #36]\n"       \
+      "ldr r6, [sp, #44]\n"             \
+      "strd r7, r4, [r2], #8\n"         \
+      "str r11, [r2], #4\n"             \
+      "strd r5, r6, [r2], #8\n" widen   \
+      SET("0", "r4", "r5", "r8", "r9", "r6", "r10", "8", "16") set_for_b \
+      SET("160", "r5", "r6", "r9", "r10", "r4", "r8", "168", "176") \
+      "add r1, r1, #20\n"               \
+      "subs r3, r3, #1\n"               \
+      "bne 1b\n"                        \
+      "pop {r4-r11, pc}\n")
+// Rows A and B, and C, of one window.
+#define SET(at, a, b, odd_a, odd_b, c, odd_c, at_2, at_4) \
+  "pkhbt r7, " a ", " b                                   \
+  ", lsl #16\n"                                           \
+  "pkhtb r11, " b ", " a                                  \
+  ", asr #16\n"                                           \
+  "strd r7, r11, [r1, #" at                               \
+  "]\n"                                                   \
+  "pkhtb r7, " odd_b ", " odd_a                           \
+  ", asr #16\n"                                           \
+  "strd r7, " c ", [r1, #" at_2                           \
+  "]\n"                                                   \
+  "str " odd_c ", [r1, #" at_4 "]\n"
+
+TFLM_MCUNET_ASSEMBLER void prepare_rows_1(const int32_t*, Weights3x3*, Ending3x3*, int32_t, Shared3x3) {
+  PREPARE_ROWS(
+      "sxtb16 r4, r8\n"
+      "sxtb16 r5, r9\n"
+      "sxtb16 r6, r10\n"
+      "sxtb16 r8, r8, ror #8\n"
+      "sxtb16 r9, r9, ror #8\n"
+      "sxtb16 r10, r10, ror #8\n",
+      SET("80", "r6", "r4", "r10", "r8", "r5", "r9", "88", "96"));
+}
+
+TFLM_MCUNET_ASSEMBLER void prepare_rows_2(const int32_t*, Weights3x3*, Ending3x3*, int32_t, Shared3x3) {
+  PREPARE_ROWS(
+      "and r4, r12, r8, lsl #8\n"
+      "and r5, r12, r9, lsl #8\n"
+      "and r6, r12, r10, lsl #8\n"
+      "and r8, r12, r8\n"
+      "and r9, r12, r9\n"
+      "and r10, r12, r10\n"
+      "pkhtb r8, r8, r7\n"
+      "pkhtb r10, r10, r7\n",
+      "");
+}
+
 }  // namespace
 
 Prepare3x3* prepare_of_3x3(int32_t stride) { return stride == 1 ? prepare_1 : prepare_2; }
+
+Prepare3x3* prepare_rows_of_3x3(int32_t stride) { return stride == 1 ? prepare_rows_1 : prepare_rows_2; }
 
 Entry3x3 entry_of_3x3(int32_t count, int32_t stride) {
   const int32_t steps = stride == 1 ? count / 2 : count;
@@ -232,6 +290,25 @@ Entry3x3 entry_of_3x3(int32_t, int32_t) { return {0, 0}; }
 uint32_t tail_of_3x3(int32_t) { return 0; }
 
 namespace {
+
+template <int32_t stride>
+void prepare_rows(const int32_t* stream, Weights3x3* weights, Ending3x3* endings, int32_t channels,
+                  Shared3x3 shared) {
+  for (int32_t c = 0; c < channels; ++c, ++weights, stream += kStreamWords3x3) {
+    const Halves3x3 one = halves_of(stream[2], stride == 2);
+    const Halves3x3 two = halves_of(stream[3], stride == 2);
+    const Halves3x3 three = halves_of(stream[4], stride == 2);
+    weights[0] = arranged(one, two, three);
+    weights[8] = arranged(two, three, one);
+    if (stride == 1) {
+      weights[4] = arranged(three, one, two);
+    } else {
+      weights[0].put(shared.shift);
+      weights[8].put(shared.shift);
+    }
+    endings[c] = {shared.shift, stream[0], shared.entry, stream[1], shared.constant};
+  }
+}
 
 template <int32_t stride>
 void prepare(const int32_t* stream, Weights3x3* weights, Ending3x3* endings, int32_t channels,
@@ -291,6 +368,8 @@ void rows_of_channels(const Job3x3* given) {
 }  // namespace
 
 Prepare3x3* prepare_of_3x3(int32_t stride) { return stride == 1 ? prepare<1> : prepare<2>; }
+
+Prepare3x3* prepare_rows_of_3x3(int32_t stride) { return stride == 1 ? prepare_rows<1> : prepare_rows<2>; }
 
 Core3x3* core_of_3x3(int32_t stride, bool is_sum) {
   if (stride == 1) {

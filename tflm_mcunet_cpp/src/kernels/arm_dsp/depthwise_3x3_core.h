@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+#include "simd.h"
+
 namespace tflm_mcunet {
 namespace arm_dsp {
 
@@ -23,6 +25,25 @@ struct Weights3x3 {
 
   void put(int32_t shift) { single[1] = (single[1] & 0xFFFF0000u) | static_cast<uint32_t>(shift); }
 };
+
+// Bytes 0 and 2, 1 and 3 of a kernel row, as halves.
+struct Halves3x3 {
+  uint32_t even;
+  uint32_t odd;
+};
+
+inline Halves3x3 halves_of(int32_t packed, bool is_scaled) {
+  const uint32_t bytes = static_cast<uint32_t>(packed);
+  if (is_scaled) {
+    return {bytes << 8 & 0xFF00FF00u, bytes & 0xFF00FF00u};
+  }
+  return {widen_even(bytes), widen_odd(bytes)};
+}
+
+inline Weights3x3 arranged(const Halves3x3& a, const Halves3x3& b, const Halves3x3& c) {
+  return {{low_halves(a.even, b.even), high_halves(a.even, b.even), high_halves(a.odd, b.odd)},
+          {c.even, c.odd}};
+}
 
 struct Ending3x3 {
   int32_t shift;
@@ -85,6 +106,10 @@ struct Shared3x3 {
 using Prepare3x3 = void(const int32_t* stream, Weights3x3* weights, Ending3x3* endings, int32_t channels,
                         Shared3x3 shared);
 Prepare3x3* prepare_of_3x3(int32_t stride);
+
+// The same for windows whose first row is A, B or C, four channels apart: at stride 1 not times 256, at
+// stride 2 without those for B.
+Prepare3x3* prepare_rows_of_3x3(int32_t stride);
 
 // Computes `job->channels` channels, saturated to int8, or their sums.
 using Core3x3 = void(const Job3x3* job);
