@@ -11,6 +11,7 @@ from stage_graphs import exact_runs
 from test_streams_equal_tflm import assert_equal_to_tflm
 from tiled_schedules import tiled_schedule
 
+import tflm_mcunet as mcu
 from tflm_mcunet import tflite
 from tflm_mcunet.builder import GraphBuilder
 from tflm_mcunet.codegen.emit import emit, write
@@ -19,6 +20,7 @@ from tflm_mcunet.codegen.program import build_program
 from tflm_mcunet.deploy.run import run_program
 from tflm_mcunet.graph import Graph
 from tflm_mcunet.ops import SAME, VALID
+from tflm_mcunet.report.stage_rows import stage_rows
 from tflm_mcunet.schedule.patch import Tiling
 from tflm_mcunet.schedule.schedule import Schedule
 from tflm_mcunet.schedule.stages import plan_stages
@@ -83,16 +85,33 @@ def test_tiles_on_the_emulated_cortex_m4(tmp_path: Path) -> None:
         assert [bytes(a) for a in ran.outputs[0]] == [a.tobytes() for a in truth[0]]
 
 
-def test_the_planner_takes_tiles_where_they_are_lower() -> None:
+def two_blocks() -> Graph:
     b = GraphBuilder(3)
     x = b.input((1, 40, 40, 4))
     y = b.depthwise_conv_2d(b.conv_2d(x, 32, (1, 1), activation="RELU6"), (3, 3), activation="RELU6")
     y = b.conv_2d(y, 4, (1, 1))
     y = b.depthwise_conv_2d(b.conv_2d(y, 24, (1, 1)), (3, 3), stride=(2, 2))
     y = b.conv_2d(y, 4, (1, 1))
-    graph = b.finish([b.fully_connected(b.mean(y, (1, 2), scale=b.tensors[y].scale), 3)])
+    return b.finish([b.fully_connected(b.mean(y, (1, 2), scale=b.tensors[y].scale), 3)])
+
+
+def test_auto_with_a_mac_budget_measures_no_more_than_layers() -> None:
+    graph = two_blocks()
+    feed = inputs(graph, 1)[0][0]
+    arenas = []
+    for schedule, factor in (("layer", 1.0), ("auto", 1.0), ("auto", 1.5)):
+        conversion = mcu.convert(tflite.write(graph), schedule=schedule, max_mac_overhead=factor)
+        ran = mcu.run(conversion, feed, on="host")
+        assert ran.sram.arena == conversion.schedule.arena_bytes
+        arenas.append(ran.sram.arena)
+    assert arenas[0] > arenas[1] > arenas[2]
+
+
+def test_the_planner_takes_tiles_where_they_are_lower() -> None:
+    graph = two_blocks()
     streamed, tiled = (plan_stages(graph, max_mac_overhead=f) for f in (1.0, 1.5))
     assert tiled.arena_bytes < streamed.arena_bytes
     patches = [s.plan for s in tiled.stages if isinstance(s.plan, PatchPlan)]
     assert any(o.first_row > 0 for plan in patches for part in plan.passes for o in part.storages)
+    assert any("tiles" in row.label for row in stage_rows(tiled))
     assert_equal_to_tflm([graph], [tiled])

@@ -171,9 +171,9 @@ def _frontier(report: MemoryReport) -> str:
     if not report.frontier:
         return ""
     return (
-        '<section><h2>SRAM against MACs</h2><p class="soft small">Each point is a plan: strips compute some columns '
-        'twice and need fewer bytes. <span style="color:var(--bar)">■</span> input resident, '
-        '<span style="color:var(--peak)">■</span> input fed by rows, anew for each strip.</p>'
+        '<section><h2>SRAM against MACs</h2><p class="soft small">Each point is a plan: patches compute some rows '
+        'and columns twice and need fewer bytes. <span style="color:var(--bar)">■</span> input resident, '
+        '<span style="color:var(--peak)">■</span> input fed by rows, anew for each patch.</p>'
         f'<div class="wide">{frontier_svg(report.frontier)}</div></section>'
     )
 
@@ -183,7 +183,6 @@ def _stages(report: MemoryReport) -> str:
         return ""
     rows = []
     for n, stage in enumerate(report.stages):
-        kind = f"patch, {stage.strips} strips" if stage.kind == "patch" else stage.kind
         names = stage.ops[0] + (f" … {stage.ops[-1]}" if len(stage.ops) > 1 else "")
         twice = number(stage.macs - stage.macs_once) if stage.macs > stage.macs_once else ""
         held = "".join(
@@ -195,7 +194,7 @@ def _stages(report: MemoryReport) -> str:
             head = '<tr><th>tensor</th><th></th><th>role</th><th class="r">rows</th><th class="r">bytes</th></tr>'
             held = f"<details><summary>rows held</summary><table>{head}{held}</table></details>"
         rows.append(
-            f'<tr><td class="r">{n}</td><td>{kind}</td><td>{escape(names)}{held}</td>'
+            f'<tr><td class="r">{n}</td><td>{stage.label}</td><td>{escape(names)}{held}</td>'
             f'<td class="r">{number(stage.peak_bytes)}</td><td class="r">{number(stage.macs)}</td>'
             f'<td class="r">{twice}</td></tr>'
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from tflm_mcunet.report.memory_report import printable, shape_text
@@ -40,7 +41,8 @@ class StageRow:
         ops: tuple of str. Its operators, "6 CONV_2D", numbered as planned.
         peak_bytes: int. Arena that the stage takes.
         macs, macs_once: int. As executed, and without what strips compute twice.
-        strips: int. Passes over the columns; 1 but for "patch".
+        strips: int. Passes; 1 but for "patch".
+        bands: int. Into so many bands of rows the passes cut the output map; 1 where each takes all rows.
         held: tuple of Held. Empty for a layer.
     """
 
@@ -51,6 +53,16 @@ class StageRow:
     macs_once: int
     strips: int
     held: tuple[Held, ...]
+    bands: int = 1
+
+    @property
+    def label(self) -> str:
+        """The kind in words: "stream", "patch, 3 strips", "patch, 4 × 2 tiles"."""
+        if self.kind != "patch":
+            return self.kind
+        if self.bands == 1:
+            return f"patch, {self.strips} strips"
+        return f"patch, {self.bands} × {self.strips // self.bands} tiles"
 
     def to_dict(self) -> dict[str, object]:
         """JSON-ready data."""
@@ -73,9 +85,23 @@ def stage_rows(schedule: Schedule) -> tuple[StageRow, ...]:
         names = tuple(f"{i} {printable(schedule.graph.ops[i].name, 40)}" for i in stage.ops)
         once = sum(macs.get(i, 0) for i in stage.ops)
         found.append(
-            StageRow(stage.kind, names, stage.peak_bytes, stage.macs, once, len(plans), tuple(held.values()))
+            StageRow(
+                stage.kind,
+                names,
+                stage.peak_bytes,
+                stage.macs,
+                once,
+                len(plans),
+                tuple(held.values()),
+                _bands(plans),
+            )
         )
     return tuple(found)
+
+
+def _bands(plans: Sequence[StreamPlan | None]) -> int:
+    """Bands of rows that the passes of a stage write."""
+    return len({s.first_row for p in plans if p is not None for s in p.storages if s.role == "output"}) or 1
 
 
 def _held(schedule: Schedule, number: int, plan: StreamPlan) -> list[Held]:

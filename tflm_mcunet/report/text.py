@@ -98,10 +98,9 @@ def _stages(report: MemoryReport) -> list[str]:
     rows = [["stage", "kind", "operators", "arena", "MACs", "twice"]]
     held = [["stage", "tensor", "", "role", "rows", "bytes"]]
     for n, stage in enumerate(report.stages):
-        kind = f"patch, {stage.strips} strips" if stage.kind == "patch" else stage.kind
         names = stage.ops[0] + (f" … {stage.ops[-1]}" if len(stage.ops) > 1 else "")
         twice = number(stage.macs - stage.macs_once) if stage.macs > stage.macs_once else ""
-        rows.append([str(n), kind, names, number(stage.peak_bytes), number(stage.macs), twice])
+        rows.append([str(n), stage.label, names, number(stage.peak_bytes), number(stage.macs), twice])
         for item in stage.held:
             held.append(
                 [str(n), item.tensor, item.detail, item.role, str(item.rows), number(item.size_bytes)]

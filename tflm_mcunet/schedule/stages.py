@@ -114,7 +114,8 @@ def plan_stages(
     spare = int((max_mac_overhead - 1) * sum(n.macs for n in rows.nodes))
     if "patch" in chosen and spare:
         spread = wide_plans(plans, chosen, fed, alignments, notes, effort) if spread_maps else []
-        for ways in (plans, *spread):
+        # What is found with rows apart, mostly lower, bounds the search among dense maps.
+        for ways in (*reversed(spread), plans):
             plan = ways.within(spare, plan.arena_bytes) or plan
     plan = _or_layers(rows, plan, fed, plans_of(rows, ("layer",), fed, alignments, notes, effort).lowest)
     if prefer == "speed" and "stream" in chosen and plan.kind != "layer":
@@ -171,9 +172,8 @@ def frontier(
         return found
     alignments = (row_alignment, map_alignment)
     plans = plans_of(rows, KINDS, fed, alignments, first.notes, effort)
-    ways = [plans]
-    if spread_maps:
-        ways += wide_plans(plans, KINDS, fed, alignments, first.notes, effort)
+    spread = wide_plans(plans, KINDS, fed, alignments, first.notes, effort) if spread_maps else []
+    ways = [*reversed(spread), plans]
     for factor in sorted({f for f in factors if f > 1}):
         spare = int((factor - 1) * total)
         better: Schedule | None = None

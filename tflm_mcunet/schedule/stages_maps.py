@@ -94,7 +94,9 @@ def _free_in_passes(work: StageWork, a: int, b: int, apart: Gap) -> tuple[int, .
         one, other = sides[0][:, None, :], sides[1][None, :, :]
         meet = (one[..., 2] <= other[..., 3]) & (other[..., 2] <= one[..., 3])
         low, high = (one[..., 0] - other[..., 1])[meet], (one[..., 1] - other[..., 0])[meet]
-        spans.append(np.unique(np.stack([low, high], 1), axis=0))
+        # As one number each, which sorts faster: distances are below 2^31.
+        joined = np.unique((low << 32) + (high + (1 << 31)))
+        spans.append(np.stack([joined >> 32, (joined & 0xFFFFFFFF) - (1 << 31)], 1))
         starts |= {
             row * rows.pitch(a) - y * rows.pitch(b) - part.written_from(b)
             for (t, y), (source, row) in part.false_starts

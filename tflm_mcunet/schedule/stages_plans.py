@@ -49,9 +49,10 @@ class Plans:
             goal = max(self.planner.floor, max((c.known for c in path), default=1 << 60))
             if goal >= (below if best is None else min(below, best.arena_bytes)):
                 break
-            plan = self._schedule(path, goal)
-            if best is None or plan.arena_bytes < best.arena_bytes:
-                best = plan
+            plan = self._schedule(path, goal, min(below, best.arena_bytes) if best else below)
+            if best is not None and plan.arena_bytes >= best.arena_bytes:
+                break  # another partition has not helped
+            best = plan
             if plan.arena_bytes <= aligned(goal):
                 break
             for candidate, stage in zip(path, plan.stages):
@@ -62,13 +63,13 @@ class Plans:
             candidate.cost, candidate.level = cost, level
         return best if best is not None and best.arena_bytes < below else None
 
-    def _schedule(self, path: Sequence[Candidate], goal: int) -> Schedule:
+    def _schedule(self, path: Sequence[Candidate], goal: int, below: int) -> Schedule:
         rows = self.rows
         works = [c.best for c in path if c.best is not None]
         life, _ = gaps(works)
         sizes = {t: size_of(rows, t) for t in life}
         grain = self.planner.map_alignment
-        at, placements = _placed(works, goal, sizes, grain, Effort(self.effort), self.planner.hints)
+        at, placements = _placed(works, goal, below, sizes, grain, Effort(self.effort), self.planner.hints)
         return assembled(
             rows, works, at, placements, [c.macs for c in path], max(c.bound for c in path), self.notes
         )
@@ -116,6 +117,7 @@ def plans_of(
 def _placed(
     works: Sequence[StageWork],
     goal: int,
+    below: int,
     sizes: dict[int, int],
     alignment: int,
     effort: Effort,
@@ -144,7 +146,7 @@ def _placed(
     ceiling, at, placements = greedy
     peak = goal
     for _ in range(4):
-        if peak >= ceiling:
+        if peak >= min(ceiling, below):
             break
         found = PositionSearch(works, peak, alignment, effort, hints).run()
         if found is not None:

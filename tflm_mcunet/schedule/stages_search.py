@@ -172,7 +172,7 @@ class Planner:
             candidate.works = self.streams(candidate.first, candidate.last)
             if candidate.tiling is not None:
                 candidate.works = [tiled(w, candidate.tiling) for w in candidate.works]
-            bound, candidate.bound = candidate.bound, min(w.live_bytes for w in candidate.works)
+            bound, candidate.bound = candidate.bound, min(self._live(w) for w in candidate.works)
             if candidate.bound > bound:
                 return  # another may be better now
         for work in candidate.works:
@@ -186,6 +186,15 @@ class Planner:
                     candidate.cost, candidate.best = found[0], work
                     self.hints[id(work)] = found[1]
         candidate.level = level
+
+    def _live(self, work: StageWork) -> int:
+        """The live bytes of a stage; of passes, only as many as it takes to know that they are above the ceiling."""
+        most = 0
+        for part in work.passes or (work,):
+            most = max(most, part.live_bytes)
+            if most >= self.ceiling:
+                break
+        return most
 
     def patches(self, first: int, last: int, spare: int) -> list[Candidate]:
         """Nodes [first, last) in tiles, with at most `spare` recomputed MACs; memoised."""
