@@ -154,6 +154,27 @@ def _row_window(graph: Graph, op: Op) -> Window | None:
     return Window()
 
 
+def _binary_window(graph: Graph, op: Op) -> Window | None:
+    """The identity window where an operand is a constant of one value a channel, or both have the output's rows."""
+    return Window() if channel_constant(graph, op) >= 0 else _row_window(graph, op)
+
+
+def channel_constant(graph: Graph, op: Op) -> int:
+    """Which operand of ADD, SUB or MUL is a constant of one value for each channel of a batch-1 map; -1 for none.
+
+    The second, or for ADD and MUL, which may be swapped, the first.
+    """
+    shape = graph.tensors[op.outputs[0]].shape
+    if len(shape) != 4 or shape[0] != 1 or shape[1:3] == (1, 1):
+        return -1
+    for position in (1, 0) if op.type != "SUB" else (1,):
+        values, other = (graph.tensors[op.inputs[p]] for p in (position, 1 - position))
+        has_one_each = values.elements == shape[3] and values.shape[-1:] == shape[3:]
+        if values.is_constant and has_one_each and other.shape == shape:
+            return position
+    return -1
+
+
 def _concatenation_window(graph: Graph, op: Op) -> Window | None:
     rank = len(graph.tensors[op.outputs[0]].shape)
     return Window() if rank == 4 and op.options["axis"] % rank == 3 else None
@@ -331,7 +352,7 @@ class OpFacts:
 
 
 _ELEMENTWISE = OpFacts(_same_shape, window=_row_window, in_place=(0,))
-_BINARY = OpFacts(_broadcast_shape, window=_row_window, in_place=(0, 1), inputs=(2, 2))
+_BINARY = OpFacts(_broadcast_shape, window=_binary_window, in_place=(0, 1), inputs=(2, 2))
 
 OPS: Mapping[str, OpFacts] = {
     "ADD": _BINARY,

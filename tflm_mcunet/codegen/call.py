@@ -51,11 +51,13 @@ class View:
         tensor: int. Index in the graph; constants are allowed.
         height: int. Rows of one image.
         row_bytes: int.
+        is_repeated: bool. Every row is the same one: a constant that an operator applies to all rows.
     """
 
     tensor: int
     height: int
     row_bytes: int
+    is_repeated: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,16 +1,16 @@
-"""Lowers ADD, SUB and MUL: row by row where the shapes agree, else by a broadcasting walk."""
+"""Lowers ADD, SUB and MUL: row by row where the shapes agree or a constant has channels only, else by a walk."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from tflm_mcunet.codegen.axes import strides
-from tflm_mcunet.codegen.call import Call, Params
+from tflm_mcunet.codegen.call import Call, Params, View
 from tflm_mcunet.codegen.checks import require, require_int8
 from tflm_mcunet.codegen.fixed_point import activation_range, quantize_multiplier, require_headroom
 from tflm_mcunet.codegen.views import elementwise, vector_view
 from tflm_mcunet.graph import Graph, Tensor
-from tflm_mcunet.ops import Window
+from tflm_mcunet.ops import Window, channel_constant
 
 #: Axes of the broadcasting walk; TFLite Micro's own limit.
 _AXES = 6
@@ -52,7 +52,9 @@ def _strides(shape: tuple[int, ...], target: tuple[int, ...]) -> tuple[int, ...]
 def binary(graph: Graph, index: int, window: Window | None) -> Call:
     """ADD, SUB or MUL of int8 tensors."""
     op, where = graph.ops[index], graph.describe(index)
-    first, second, output = (graph.tensors[i] for i in (*op.inputs, op.outputs[0]))
+    in_channels = channel_constant(graph, op)
+    operands = op.inputs[::-1] if in_channels == 0 else op.inputs
+    first, second, output = (graph.tensors[i] for i in (*operands, op.outputs[0]))
     for tensor in (first, second, output):
         require_int8(tensor, where)
     low, high = activation_range(output, op.options.get("fused_activation_function", 0), where)
@@ -70,6 +72,8 @@ def binary(graph: Graph, index: int, window: Window | None) -> Call:
         "output_min": low,
         "output_max": high,
     }
+    if in_channels >= 0:
+        return _channels(graph, (*operands, op.outputs[0]), Params(struct, fields), f"{kernel}_channels_row")
     if first.shape != second.shape:
         return _broadcast(graph, index, Params(struct, fields), kernel)
     walk = elementwise(graph, (*op.inputs, op.outputs[0]))
@@ -82,6 +86,23 @@ def binary(graph: Graph, index: int, window: Window | None) -> Call:
         outputs=walk.views[2:],
         width=walk.width,
         batch=walk.batch,
+    )
+
+
+def _channels(graph: Graph, tensors: tuple[int, ...], params: Params, kernel: str) -> Call:
+    """Row by row, the second operand's values the same for every column of every row."""
+    source, values, result = tensors
+    walk = elementwise(graph, (source, result))
+    return Call(
+        kernel=kernel,
+        source="kernels/binary",
+        params=params,
+        inputs=(
+            walk.views[0],
+            View(values, walk.views[0].height, graph.tensors[values].size_bytes, is_repeated=True),
+        ),
+        outputs=walk.views[1:],
+        width=walk.width,
     )
 
 

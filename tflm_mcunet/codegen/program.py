@@ -227,7 +227,8 @@ class _Places:
         is_constant = self.graph.tensors[view.tensor].is_constant
         offset = 0 if is_constant else self.schedule.offsets[view.tensor]
         height = view.height
-        return self.number(Rows(view.tensor, offset, view.row_bytes, height, height, is_constant=is_constant))
+        pitch = 0 if view.is_repeated else view.row_bytes
+        return self.number(Rows(view.tensor, offset, pitch, height, height, is_constant=is_constant))
 
     def stored(self, storage: RowStorage) -> int:
         """Rows as a stage holds them."""
@@ -358,7 +359,7 @@ def _columns(
     held = [_held_from(plan, v.tensor) for v in call.inputs]
     is_windowed = graph.ops[operator.op].type in _WINDOWED
     shifts = [
-        0 if is_windowed else (first - begin) * _pixel_bytes(graph, v.tensor)
+        0 if is_windowed or v.is_repeated else (first - begin) * _pixel_bytes(graph, v.tensor)
         for v, begin in zip(call.inputs, held, strict=True)
     ]
     shifts.append((first - _held_from(plan, operator.output)) * _pixel_bytes(graph, operator.output))

@@ -38,6 +38,21 @@ void binary_row(const void* params, const void* const* rows, void* out, const Co
 }
 
 template <typename Arithmetic>
+void binary_channels_row(const void* params, const void* const* rows, void* out, const Columns& columns) {
+  const Arithmetic& arithmetic = *static_cast<const Arithmetic*>(params);
+  const int32_t channels = arithmetic.channels;
+  const int8_t* first =
+      static_cast<const int8_t*>(rows[0]) + (columns.begin - columns.input_begin) * channels;
+  const int8_t* second = static_cast<const int8_t*>(rows[1]);
+  int8_t* output = static_cast<int8_t*>(out);
+  for (int32_t x = columns.begin; x < columns.end; ++x) {
+    for (int32_t c = 0; c < channels; ++c) {
+      *output++ = combine(arithmetic, *first++, second[c]);
+    }
+  }
+}
+
+template <typename Arithmetic>
 void binary_broadcast(const void* params, const void* const* inputs, void* const* outputs) {
   const Broadcast& walk = *static_cast<const Broadcast*>(params);
   const Arithmetic& arithmetic = *static_cast<const Arithmetic*>(walk.arithmetic);
@@ -76,6 +91,16 @@ void sum_row(const void* params, const void* const* rows, void* out, const Colum
 void product_row(const void* params, const void* const* rows, void* out, const Columns& columns,
                  void* /*scratch*/) {
   binary_row<Product>(params, rows, out, columns);
+}
+
+void sum_channels_row(const void* params, const void* const* rows, void* out, const Columns& columns,
+                      void* /*scratch*/) {
+  binary_channels_row<Sum>(params, rows, out, columns);
+}
+
+void product_channels_row(const void* params, const void* const* rows, void* out, const Columns& columns,
+                          void* /*scratch*/) {
+  binary_channels_row<Product>(params, rows, out, columns);
 }
 
 void sum_broadcast(const void* params, const void* const* inputs, void* const* outputs, void* /*scratch*/) {

@@ -51,6 +51,12 @@ void sum_row(const void* params, const void* const* rows, void* out, const Colum
 void product_row(const void* params, const void* const* rows, void* out, const Columns& columns,
                  void* scratch);
 
+// The same where the second operand has one value a channel, the same for every column.
+void sum_channels_row(const void* params, const void* const* rows, void* out, const Columns& columns,
+                      void* scratch);
+void product_channels_row(const void* params, const void* const* rows, void* out, const Columns& columns,
+                          void* scratch);
+
 // WholeKernels over Broadcast.
 void sum_broadcast(const void* params, const void* const* inputs, void* const* outputs, void* scratch);
 void product_broadcast(const void* params, const void* const* inputs, void* const* outputs, void* scratch);
