@@ -37,7 +37,7 @@ FLOORS = (
     ("flash",),
     ("cli_output",),
     ("cli_model",),
-    ("cli_bench", "cli_board", "cli_quantize"),
+    ("cli_bench", "cli_board", "cli_quantize", "cli_search"),
     ("cli_commands",),
     ("cli",),
     ("__main__",),

@@ -29,6 +29,7 @@ _PUBLIC = {
     "QuantizedModel": "tflm_mcunet.quantize",
     "RunResult": "tflm_mcunet.deploy.result",
     "Target": "tflm_mcunet.targets",
+    "TinyNAS": "tflm_mcunet.tinynas.search",
     "ToolError": "tflm_mcunet.errors",
     "UnsupportedOpError": "tflm_mcunet.errors",
     "UsageError": "tflm_mcunet.errors",

@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from tflm_mcunet import cli_bench, cli_board, cli_commands, cli_model, cli_quantize
+from tflm_mcunet import cli_bench, cli_board, cli_commands, cli_model, cli_quantize, cli_search
 from tflm_mcunet.cli_output import one_line, parse_size, write_json
 from tflm_mcunet.errors import McuNetError, UsageError
 
@@ -62,6 +62,10 @@ def build_parser() -> argparse.ArgumentParser:
     cli_quantize.add_arguments(
         _command(commands, "quantize", cli_quantize.quantize, "Make a float model INT8, fine-tuned or not.")
     )
+    search = _command(
+        commands, "search", cli_search.search, "Search, train and quantise a network that fits a device."
+    )
+    cli_search.add_options(search, _size)
     cli_bench.add_arguments(
         _command(commands, "bench", cli_bench.bench, "Count what models execute on emulated cores.")
     )

@@ -11,6 +11,9 @@ from tflm_mcunet.backend.frameworks import framework_of, load
 from tflm_mcunet.backend.layers import Layer
 from tflm_mcunet.errors import ModelError, UsageError
 
+#: Of the running mean and variance: Keras' 0.99 needs hundreds of batches, more than short trials have.
+_MOMENTUM = 0.9
+
 _EXTRAS = {"keras": "nas", "tf_keras": "qat"}
 
 
@@ -71,7 +74,7 @@ def _built(
             seeded = {"depthwise_initializer": initial} if initial is not None else {}
             out = make.DepthwiseConv2D(layer.kernel, **shared, **seeded)(sources[0])
         if layer.norm:
-            out = make.BatchNormalization(name=f"{name}_norm")(out)
+            out = make.BatchNormalization(momentum=_MOMENTUM, name=f"{name}_norm")(out)
         if layer.activation:
             most = {"relu": None, "relu6": 6.0}[layer.activation]
             out = make.ReLU(most, name=f"{name}_{layer.activation}")(out)

@@ -22,9 +22,13 @@ from tflm_mcunet.tinynas.architecture import Architecture, layer_macs, layer_par
 from tflm_mcunet.tinynas.build import graph_of
 from tflm_mcunet.tinynas.flash import CODE_BYTES, STACK_BYTES, constant_bytes, static_bytes
 from tflm_mcunet.tinynas.instructions import instructions_estimate
+from tflm_mcunet.tinynas.layer_bound import layer_bound_bytes
 from tflm_mcunet.transforms import canonical
 
 SCHEDULES = ("layer", "stream", "tflm")
+
+#: What the careful plan of stages may be of the quick one at the least; between the two the exact test decides.
+_QUICK_PLAN = 0.85
 
 #: Bytes of a `.tflite` for each tensor, operator and file beside the constants: names, quantisation, tables.
 _TFLITE_TENSOR, _TFLITE_OP, _TFLITE_FILE = 640, 160, 8192
@@ -169,17 +173,30 @@ class MemoryOracle:
 
     def _plausible(self, network: Architecture | Graph) -> tuple[Any, tuple[str, ...]]:
         """The Graph (the network itself where it need not be made), and what it cannot but exceed."""
+        by_layer = 0
         if isinstance(network, Architecture):
+            by_layer = layer_bound_bytes(network)
             bounds = quick_bounds(network)
-            if self.budget.schedule == "stream":  # input and first map need not be there at once
-                bounds = replace(bounds, sram_bytes=0)
+            if self.budget.schedule != "stream":
+                bounds = replace(bounds, sram_bytes=by_layer)
             broken = self._broken(bounds)
             if broken:
                 return network, broken
             network = graph_of(network)
-        arena = quick_arena_bytes(network, self.budget.schedule)
+        arena = self._least_arena_bytes(network, by_layer)
         instructions = instructions_estimate(network, self.budget.family)
         return network, self._broken(Need(arena, 0, arena, total_macs(network), instructions, False))
+
+    def _least_arena_bytes(self, graph: Graph, by_layer: int) -> int:
+        """An arena that the exact plan hardly goes below; what runs layer by layer needs no plan of stages."""
+        schedule, sram = self.budget.schedule, self.budget.sram_bytes
+        if schedule != "stream":
+            return quick_arena_bytes(graph, schedule)
+        if by_layer <= sram:
+            layer = quick_arena_bytes(graph, "layer")
+            if layer <= sram:
+                return layer
+        return int(quick_arena_bytes(graph, schedule, sram) * _QUICK_PLAN)
 
     def need(self, network: Architecture | Graph) -> Need:
         """What a network takes, nothing left out: no run measures more."""
@@ -224,13 +241,20 @@ def quick_bounds(network: Architecture) -> Need:
     return Need(largest, parameters, largest, macs, 0, False)
 
 
-def quick_arena_bytes(graph: Graph, schedule: str) -> int:
-    """The arena of a schedule, without kernel scratch: about a millisecond for "layer", tens for "stream"."""
+def quick_arena_bytes(graph: Graph, schedule: str, sram_bytes: int = 0) -> int:
+    """The arena of a schedule, without kernel scratch: about a millisecond for "layer", tens for "stream".
+
+    Args:
+        graph: Graph.
+        schedule: str. One of `SCHEDULES`.
+        sram_bytes: int. What is good enough, so that the planner of stages may end early; 0 for the lowest.
+    """
     if schedule == "tflm":
         return memory(graph, 32).head_bytes or 0
     if schedule == "layer":
         return plan_layer(graph, in_place=own_kernels()).arena_bytes
-    return plan_stages(canonical(graph)[0], kinds=("layer", "stream"), effort=0).arena_bytes
+    clean = canonical(graph)[0]
+    return plan_stages(clean, kinds=("layer", "stream"), effort="quick", sram=sram_bytes).arena_bytes
 
 
 def exact_schedule(graph: Graph, schedule: str) -> Schedule:
