@@ -84,10 +84,12 @@ def exact(accepted: int, programs: int, schedules: list[str]) -> None:
             while kept < accepted:
                 drawn += 1
                 network = space.architecture(space.sample(random))
-                if oracle.why_not(network):
+                if not oracle.is_plausible(network):
+                    continue
+                need = oracle.need(network)
+                if oracle.exceeded(need):
                     continue
                 kept += 1
-                need = oracle.need(network)
                 if schedule == "tflm":
                     sram, flash = _in_tflm(network, kept)
                 else:

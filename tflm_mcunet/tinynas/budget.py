@@ -165,7 +165,7 @@ class MemoryOracle:
     def why_not(self, network: Architecture | Graph) -> tuple[str, ...]:
         """What a network exceeds; empty where it fits. Cheap tests come first, the exact one last."""
         graph, broken = self._plausible(network)
-        return broken or self._broken(self.need(graph))
+        return broken or self.exceeded(self.need(graph))
 
     def is_plausible(self, network: Architecture | Graph) -> bool:
         """The cheap tests alone: False where the network cannot fit, True where it most likely does."""
@@ -179,13 +179,13 @@ class MemoryOracle:
             bounds = quick_bounds(network)
             if self.budget.schedule != "stream":
                 bounds = replace(bounds, sram_bytes=by_layer)
-            broken = self._broken(bounds)
+            broken = self.exceeded(bounds)
             if broken:
                 return network, broken
             network = graph_of(network)
         arena = self._least_arena_bytes(network, by_layer)
         instructions = instructions_estimate(network, self.budget.family)
-        return network, self._broken(Need(arena, 0, arena, total_macs(network), instructions, False))
+        return network, self.exceeded(Need(arena, 0, arena, total_macs(network), instructions, False))
 
     def _least_arena_bytes(self, graph: Graph, by_layer: int) -> int:
         """An arena that the exact plan hardly goes below; what runs layer by layer needs no plan of stages."""
@@ -213,7 +213,8 @@ class MemoryOracle:
         sram = arena + max(static_bytes(p) for p in programs) + STACK_BYTES
         return Need(sram, constant_bytes(*programs) + CODE_BYTES, schedule.arena_bytes, macs, instructions)
 
-    def _broken(self, need: Need) -> tuple[str, ...]:
+    def exceeded(self, need: Need) -> tuple[str, ...]:
+        """What of the budget a need exceeds."""
         budget = self.budget
         least = "" if need.is_complete else "at least "
         broken = []

@@ -65,7 +65,7 @@ class TinyNASOracle(Durable, keras_tuner.Oracle):
         )
         self.space = space
         self.memory = MemoryOracle(budget)
-        self.strategy = as_strategy(strategy)
+        self.strategy = as_strategy(strategy, max_trials)
         self.lease_seconds = lease_seconds
         self.verbose = 0
 

@@ -208,11 +208,17 @@ def _encoded(space: Space, choices: Choices) -> list[float]:
 _STRATEGIES = {"random": RandomStrategy, "evolution": EvolutionStrategy, "bayesian": BayesianStrategy}
 
 
-def as_strategy(strategy: str | Strategy) -> Strategy:
-    """A strategy by its name, or as it is; UsageError for an unknown name."""
+def as_strategy(strategy: str | Strategy, max_trials: int = 20) -> Strategy:
+    """A strategy by its name, or as it is; of evolution a quarter of the trials, 2 to 8, are its warm start.
+
+    Raises:
+        UsageError: an unknown name.
+    """
     if not isinstance(strategy, str):
         return strategy
     if strategy not in _STRATEGIES:
         raise UsageError(f"expected strategy to be one of {', '.join(_STRATEGIES)}, got {strategy!r}")
+    if strategy == "evolution":
+        return EvolutionStrategy(warm_trials=min(8, max(2, max_trials // 4)))
     made: Strategy = _STRATEGIES[strategy]()
     return made

@@ -1,0 +1,190 @@
+"""TinyNAS against Keras Tuner's own searches under the same constraint, on real data, at equal budgets.
+
+    nice .venv/bin/python benchmarks/search_quality.py --output build/search_quality.json
+    .venv/bin/python benchmarks/search_quality.py --output build/search_quality.json --only-table
+
+Every method searches the same space under the same SRAM and flash, and trains trials x epochs in all. RandomSearch,
+Hyperband and BayesianOptimization are Keras Tuner's oracles inside `constrained`. Each network is chosen by validation
+accuracy and scored on test data that no search has seen; the table has the median of the seeds. "equal time" is
+the best that each method had when the fastest of that dataset and seed was done, in CPU time, proposals included.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import statistics
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tflm_mcunet.datasets import load
+from tflm_mcunet.targets import Target
+from tflm_mcunet.tinynas.budget import Budget, MemoryOracle
+from tflm_mcunet.tinynas.constrain import constrained
+from tflm_mcunet.tinynas.data import SearchData, as_input, check_data
+from tflm_mcunet.tinynas.hosting import keras_tuner
+from tflm_mcunet.tinynas.oracle import PARENT, TinyNASOracle
+from tflm_mcunet.tinynas.search import as_space
+from tflm_mcunet.tinynas.space import Space
+from tflm_mcunet.tinynas.tuner import TinyNASHyperModel, TinyNASTuner, Training
+
+METHODS = ("TinyNAS", "RandomSearch", "Hyperband", "BayesianOptimization")
+DATA = ("digits", "PickupGestureWiimoteZ", "JapaneseVowels", "BasicMotions")
+DEVICE = Target("12 kB / 96 kB", 12_000, 96_000, core="cortex-m4")
+
+
+class Recorder(TinyNASTuner):
+    """Trains, tests and times every trial; ends when the epochs are used up."""
+
+    def __init__(self, oracle: Any, data: SearchData, test: tuple, epochs: int, total: int, **options: Any):
+        self.data, self.test, self.epochs, self.left = data, test, epochs, total
+        self.trials: list[dict[str, float]] = []
+        self.begun = time.process_time()
+        super().__init__(oracle, **options)
+
+    def run_trial(self, trial: Any, *arguments: Any, **options: Any) -> Any:
+        """Train for what the oracle asks, at most for what is left."""
+        values = trial.hyperparameters.values
+        epochs = values.get("tuner/epochs", self.epochs) - values.get("tuner/initial_epoch", 0)
+        epochs = min(epochs, self.left)
+        if "tuner/trial_id" in values:
+            values[PARENT] = values["tuner/trial_id"]
+        batch = self.hypermodel.training.batch_size
+        self.hypermodel.steps = epochs * -(-len(self.data.x_train) // batch)
+        fit = self.data.fit_arguments(batch)
+        history = super().run_trial(trial, *arguments, **fit, epochs=epochs, verbose=0)
+        spent = time.process_time() - self.begun
+        self.left -= epochs
+        model = self.load_model(trial)
+        logits = model.predict(self.test[0], batch_size=512, verbose=0)
+        self.begun += time.process_time() - self.begun - spent  # testing is no part of the search
+        self.trials.append(
+            {
+                "validation": float(max(history.history["val_accuracy"])),
+                "test": float(np.mean(logits.argmax(axis=1) == self.test[1])),
+                "seconds": spent,
+                "epochs": epochs,
+            }
+        )
+        return history
+
+    def on_trial_end(self, trial: Any) -> None:
+        """Stop the oracle when no epoch is left."""
+        super().on_trial_end(trial)
+        if self.left <= 0:
+            self.oracle.max_trials = len(self.oracle.trials)
+
+
+def oracle_of(method: str, space: Space, budget: Budget, trials: int, epochs: int, seed: int) -> Any:
+    """The method's oracle, under the budget."""
+    if method == "TinyNAS":
+        return TinyNASOracle(space, budget, max_trials=trials, seed=seed)
+    hyperparameters = keras_tuner.HyperParameters()
+    for name, values in space.choices().items():
+        hyperparameters.Choice(name, list(values))
+    shared = {"objective": "val_accuracy", "seed": seed, "hyperparameters": hyperparameters}
+    oracles = keras_tuner.oracles
+    if method == "RandomSearch":
+        oracle = oracles.RandomSearchOracle(max_trials=trials, **shared)
+    elif method == "Hyperband":
+        oracle = oracles.HyperbandOracle(max_epochs=2 * epochs, factor=3, hyperband_iterations=9, **shared)
+    else:
+        points = max(2, trials // 2)
+        oracle = oracles.BayesianOptimizationOracle(max_trials=trials, num_initial_points=points, **shared)
+    memory = MemoryOracle(budget)
+    oracle.verbose = 0
+    return constrained(oracle, lambda values: memory.fits(space.architecture(values)))
+
+
+def measure(
+    name: str, method: str, trials: int, epochs: int, seed: int, folder: Path
+) -> list[dict[str, float]]:
+    """Every trial of one search."""
+    source = load(name)
+    x, y, x_validation, y_validation = source.with_validation(0.3, seed=seed)
+    data = check_data((x, y), (x_validation, y_validation))
+    test = as_input(source.x_test, data.is_series), source.y_test
+    space = as_space(None, data)
+    oracle = oracle_of(method, space, Budget.of(DEVICE), trials, epochs, seed)
+    shutil.rmtree(folder, ignore_errors=True)
+    hypermodel = TinyNASHyperModel(space, Training(epochs), 1)
+    tuner = Recorder(
+        oracle,
+        data,
+        test,
+        epochs,
+        trials * epochs,
+        hypermodel=hypermodel,
+        seed=seed,
+        directory=str(folder),
+        project_name="trials",
+    )
+    tuner.search()
+    return tuner.trials
+
+
+def best_test(trials: list[dict[str, float]], seconds: float = float("inf")) -> float:
+    """The test accuracy of the network that validation chooses among those done by then."""
+    done = [trial for trial in trials if trial["seconds"] <= seconds] or trials[:1]
+    return max(done, key=lambda trial: trial["validation"])["test"]
+
+
+def show(results: dict[str, list[dict[str, float]]]) -> None:
+    """The table."""
+    runs: dict[tuple[str, int], dict[str, list]] = {}
+    for key, trials in results.items():
+        name, method, seed = key.split("|")
+        runs.setdefault((name, int(seed)), {})[method] = trials
+    complete = {key: found for key, found in runs.items() if len(found) == len(METHODS)}
+    for title, is_equal_time in (("equal epochs", False), ("equal CPU time", True)):
+        print(f"\ntest accuracy, {title}, median of seeds | " + " | ".join(METHODS))
+        for name in dict.fromkeys(name for name, _ in complete):
+            cells = []
+            for method in METHODS:
+                scores = []
+                for (other, _), found in complete.items():
+                    if other == name:
+                        limit = min(found[m][-1]["seconds"] for m in METHODS)
+                        scores.append(best_test(found[method], limit if is_equal_time else float("inf")))
+                cells.append(f"{statistics.median(scores):.4f}")
+            seeds = sum(other == name for other, _ in complete)
+            print(f"{name} ({seeds} seeds) | " + " | ".join(cells))
+
+
+def main() -> None:
+    """Measure what is not in the file yet, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", nargs="+", default=list(DATA))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--trials", type=int, default=6)
+    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--output", type=Path, default=Path("build/search_quality.json"))
+    parser.add_argument("--only-table", action="store_true")
+    options = parser.parse_args()
+    results = json.loads(options.output.read_text()) if options.output.exists() else {}
+    for seed in [] if options.only_table else options.seeds:
+        for name in options.data:
+            for method in METHODS:
+                key = f"{name}|{method}|{seed}"
+                if key not in results:
+                    folder = options.output.parent / "search_quality"
+                    results[key] = measure(name, method, options.trials, options.epochs, seed, folder)
+                    options.output.parent.mkdir(parents=True, exist_ok=True)
+                    options.output.write_text(json.dumps(results, indent=1))
+                    last = results[key][-1]
+                    print(
+                        key,
+                        len(results[key]),
+                        f"{best_test(results[key]):.4f}",
+                        f"{last['seconds']:.0f} s",
+                        flush=True,
+                    )
+    show(results)
+
+
+if __name__ == "__main__":
+    main()
