@@ -16,6 +16,7 @@ import json
 import shutil
 import statistics
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,12 @@ def oracle_of(method: str, space: Space, budget: Budget, trials: int, epochs: in
     return constrained(oracle, lambda values: memory.fits(space.architecture(values)))
 
 
+def small_space(data: SearchData) -> Space:
+    """The space that a search makes for the data, with at most two blocks a stage."""
+    space = as_space(None, data)
+    return replace(space, stages=tuple(replace(stage, depths=(1, 2)) for stage in space.stages))
+
+
 def measure(
     name: str, method: str, trials: int, epochs: int, seed: int, folder: Path
 ) -> list[dict[str, float]]:
@@ -108,7 +115,7 @@ def measure(
     x, y, x_validation, y_validation = source.with_validation(0.3, seed=seed)
     data = check_data((x, y), (x_validation, y_validation))
     test = as_input(source.x_test, data.is_series), source.y_test
-    space = as_space(None, data)
+    space = small_space(data)
     oracle = oracle_of(method, space, Budget.of(DEVICE), trials, epochs, seed)
     shutil.rmtree(folder, ignore_errors=True)
     hypermodel = TinyNASHyperModel(space, Training(epochs), 1)

@@ -16,7 +16,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 16, 16, 40
 _COSTS = (
     ("sram_bytes", "SRAM", "kB", 1e3),
     ("flash_bytes", "Flash", "kB", 1e3),
-    ("instructions", "Instructions (a model, not measured)", "million", 1e6),
+    ("instructions", "Instructions, modelled", "million", 1e6),
 )
 
 
@@ -120,7 +120,7 @@ def _plot(rows: Sequence[Row], cost: str, unit: str, divisor: float, objective: 
             f'<text x="{_LEFT - 7}" y="{y(at) + 4:.1f}" text-anchor="end">{at:.3f}</text>'
         )
         across = x_low + (x_high - x_low) * n / 4
-        digits = 2 if x_high - x_low < 4 else 0
+        digits = 2 if x_high - x_low < 4 else 1 if x_high - x_low < 40 else 0
         parts.append(
             f'<text x="{x(across):.1f}" y="{_HEIGHT - 22}" text-anchor="middle">{across:,.{digits}f}</text>'
         )
