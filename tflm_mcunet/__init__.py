@@ -29,7 +29,7 @@ _PUBLIC = {
     "QuantizedModel": "tflm_mcunet.quantize",
     "RunResult": "tflm_mcunet.deploy.result",
     "Target": "tflm_mcunet.targets",
-    "TinyNAS": "tflm_mcunet.tinynas.search",
+    "TinyNAS": "tflm_mcunet.tinynas.tiny_nas",
     "ToolError": "tflm_mcunet.errors",
     "UnsupportedOpError": "tflm_mcunet.errors",
     "UsageError": "tflm_mcunet.errors",

@@ -69,7 +69,7 @@ def search(arguments: argparse.Namespace, out: Print) -> int:
     from tflm_mcunet.load import load_graph
     from tflm_mcunet.quantize import quantize
     from tflm_mcunet.tinynas.budget import Budget, MemoryOracle
-    from tflm_mcunet.tinynas.search import TinyNAS
+    from tflm_mcunet.tinynas.tiny_nas import TinyNAS
 
     size, grayscale = _image_size(arguments.image_size), arguments.grayscale
     data = load(arguments.data, image_size=size, grayscale=grayscale)

@@ -60,115 +60,72 @@ class Progress:
         )
 
 
-class TinyNAS:
-    """Architecture search under a microcontroller's memory (Lin et al., 2020), hosted in Keras Tuner."""
-
-    @staticmethod
-    def search(
-        target_device: Target | str | Path,
-        sram_constraint: int | None = None,
-        flash_constraint: int | None = None,
-        train_data: Any = None,
-        validation_data: Any = None,
-        max_trials: int = 20,
-        directory: str | Path = "tinynas",
-        seed: int = 1,
-        *,
-        space: Space | str | None = None,
-        strategy: str | Strategy = "evolution",
-        schedule: str = "layer",
-        max_macs: int | None = None,
-        max_latency_ms: float | None = None,
-        epochs: int = 20,
-        batch_size: int = 32,
-        learning_rate: float = 3e-3,
-        dropout: float = 0.0,
-        inherit: bool = True,
-        objective: str = "val_accuracy",
-        classes: int | None = None,
-        overwrite: bool = False,
-        with_tensorboard: bool = True,
-        lease_seconds: float = 300.0,
-        distribution_strategy: Any = None,
-        progress: Callable[[Progress], None] | None = None,
-    ) -> SearchResult:
-        """Search the network of highest accuracy that fits a device.
-
-        Every candidate's memory is planned before it is trained: what does not fit costs a millisecond and no trial.
-        The same call on the same directory goes on with a search that was interrupted, at any moment.
-
-        Args:
-            target_device: Target, the name of a device, or the path of a target's TOML file.
-            sram_constraint, flash_constraint: int or None. Bytes; None for all that the device has.
-            train_data, validation_data: (x, y) of arrays, or a finite tf.data.Dataset of batches. x is
-                (n, height, width, channels) for images, (n, steps, channels) for series; y holds class indices or
-                one-hot labels.
-            max_trials: int. Networks to train. A finished search goes on when it is raised.
-            directory: str or Path. Of everything that is kept.
-            seed: int. One seed gives one search.
-            space: Space, the path of a space's JSON file, "mcunet", or None for a small space made for the data.
-            strategy: str or Strategy. "evolution", "random", "bayesian".
-            schedule: str. How the network will run: "layer", "stream" (less SRAM) or "tflm" (stock TFLite Micro).
-            max_macs, max_latency_ms: further limits; the latency is a modelled one.
-            epochs, batch_size, learning_rate, dropout: of every trial.
-            inherit: bool. Whether a bred network begins with its parent's weights.
-            objective: str. "val_accuracy" or "val_loss".
-            classes: int or None. None counts the labels.
-            overwrite: bool. Whether a search that is in the directory is thrown away.
-            with_tensorboard: bool. Whether to log to `directory/tensorboard`.
-            lease_seconds: float. With several workers, after how long the trial of a silent one goes to another.
-            distribution_strategy: tf.distribute.Strategy or None. For training inside a worker.
-            progress: callable or None. Told after each trial.
-
-        Returns:
-            SearchResult.
-
-        Raises:
-            UsageError: an argument or the data is not as expected, or the directory holds another search.
-            ConstraintError: no network of the space fits.
-            McuNetError: too many trials in a row failed, or the disk is full; the search can go on.
-
-        Example:
-            result = mcu.TinyNAS.search("STM32F746", train_data=(x, y), validation_data=(x2, y2), max_trials=30)
-            int8 = mcu.quantize(result.best_model, result.prepare(x[:200]))
-        """
-        _check_count("max_trials", max_trials)
-        _check_count("epochs", epochs)
-        _check_count("batch_size", batch_size)
-        budget = Budget.of(
-            target_device,
-            sram_bytes=sram_constraint,
-            flash_bytes=flash_constraint,
-            max_macs=max_macs,
-            max_latency_ms=max_latency_ms,
-            schedule=schedule,
-        )
-        if objective not in ("val_accuracy", "val_loss"):
-            raise UsageError(f"expected objective to be 'val_accuracy' or 'val_loss', got {objective!r}")
-        data = check_data(train_data, validation_data, classes=classes)
-        chosen = as_space(space, data)
-        training = Training(epochs, batch_size, learning_rate, dropout, inherit, data.is_one_hot)
-        folder = Path(directory)
-        settings = {
-            "space": chosen.to_dict(),
-            "budget": _budget_dict(budget),
-            "training": asdict(training),
-            "objective": objective,
-            "strategy": strategy if isinstance(strategy, str) else repr(strategy),
-            "seed": seed,
-        }
-        _check_directory(folder, settings, overwrite)
-        oracle = TinyNASOracle(
-            chosen,
-            budget,
-            strategy=strategy,
-            objective=objective,
-            max_trials=max_trials,
-            seed=seed,
-            lease_seconds=lease_seconds if _is_distributed() else 0.0,
-        )
-        run = _Run(oracle, data, training, folder, settings, progress)
-        return run.search(overwrite, with_tensorboard, distribution_strategy)
+def search(
+    target_device: Target | str | Path,
+    sram_constraint: int | None = None,
+    flash_constraint: int | None = None,
+    train_data: Any = None,
+    validation_data: Any = None,
+    max_trials: int = 20,
+    directory: str | Path = "tinynas",
+    seed: int = 1,
+    *,
+    space: Space | str | None = None,
+    strategy: str | Strategy = "evolution",
+    schedule: str = "layer",
+    max_macs: int | None = None,
+    max_latency_ms: float | None = None,
+    epochs: int = 20,
+    batch_size: int = 32,
+    learning_rate: float = 3e-3,
+    dropout: float = 0.0,
+    inherit: bool = True,
+    objective: str = "val_accuracy",
+    classes: int | None = None,
+    overwrite: bool = False,
+    with_tensorboard: bool = True,
+    lease_seconds: float = 300.0,
+    distribution_strategy: Any = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> SearchResult:
+    """See `TinyNAS.search`."""
+    _check_count("max_trials", max_trials)
+    _check_count("epochs", epochs)
+    _check_count("batch_size", batch_size)
+    budget = Budget.of(
+        target_device,
+        sram_bytes=sram_constraint,
+        flash_bytes=flash_constraint,
+        max_macs=max_macs,
+        max_latency_ms=max_latency_ms,
+        schedule=schedule,
+    )
+    if objective not in ("val_accuracy", "val_loss"):
+        raise UsageError(f"expected objective to be 'val_accuracy' or 'val_loss', got {objective!r}")
+    data = check_data(train_data, validation_data, classes=classes)
+    chosen = as_space(space, data)
+    training = Training(epochs, batch_size, learning_rate, dropout, inherit, data.is_one_hot)
+    folder = Path(directory)
+    settings = {
+        "space": chosen.to_dict(),
+        "budget": _budget_dict(budget),
+        "training": asdict(training),
+        "objective": objective,
+        "strategy": strategy if isinstance(strategy, str) else repr(strategy),
+        "seed": seed,
+    }
+    _check_directory(folder, settings, overwrite)
+    oracle = TinyNASOracle(
+        chosen,
+        budget,
+        strategy=strategy,
+        objective=objective,
+        max_trials=max_trials,
+        seed=seed,
+        lease_seconds=lease_seconds if _is_distributed() else 0.0,
+    )
+    run = _Run(oracle, data, training, folder, settings, progress)
+    return run.search(overwrite, with_tensorboard, distribution_strategy)
 
 
 class _Run:
