@@ -6,16 +6,15 @@ from typing import Any
 
 import numpy as np
 
-RANDOM = np.random.default_rng(7)
-
 
 def draw_weights(model: Any) -> Any:
-    """Weights, variances positive, as training leaves them: none zero, none alike."""
+    """Weights, variances positive, as training leaves them: none zero, none alike; the same on every call."""
+    random = np.random.default_rng(7)
     weights = []
     for variable, value in zip(model.weights, model.get_weights()):
         positive = "variance" in getattr(variable, "path", variable.name)
         weights.append(
-            RANDOM.uniform(0.5, 1.5, value.shape) if positive else RANDOM.normal(size=value.shape) * 0.3
+            random.uniform(0.5, 1.5, value.shape) if positive else random.normal(size=value.shape) * 0.3
         )
     model.set_weights(weights)
     return model

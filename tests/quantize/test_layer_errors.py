@@ -79,7 +79,7 @@ def test_what_lies_beyond_the_calibration_is_clipped_and_said(keras3: Any) -> No
 @pytest.mark.parametrize("tuned", [False, True])
 def test_every_operator_of_every_layer_has_its_partner(keras3: Any, build: Any, tuned: bool) -> None:
     model = build(keras3)
-    x = RANDOM.uniform(-1, 1, (8, *model.inputs[0].shape[1:])).astype(np.float32)
+    x = np.random.default_rng(6).uniform(-1, 1, (8, *model.inputs[0].shape[1:])).astype(np.float32)
     int8 = mcu.quantize(model, x, **({"qat_data": x, "epochs": 1} if tuned else {}))
     report = mcu.quantization_report(model, int8, x)
     assert report.method == ("qat" if tuned else "ptq")

@@ -98,6 +98,15 @@ def test_hard_swish_is_known_in_every_spelling(keras3: Any) -> None:
         assert kinds(network_of(keras3, (4,), k.Dense(4), spelled)) == ["Dense", "hard_silu"]
 
 
+def test_the_shift_of_a_hard_sigmoid_goes_into_the_bias_before_it(keras3: Any) -> None:
+    k = keras3.layers
+    for use_bias in (False, True):
+        gate = k.Conv2D(4, 1, use_bias=use_bias, activation="hard_sigmoid")
+        assert kinds(network_of(keras3, (4, 4, 2), gate)) == ["Conv2D", "relu6", "sixth"]
+    alone = network_of(keras3, (4, 4, 2), k.MaxPooling2D(2), k.Activation("hard_sigmoid"))
+    assert kinds(alone) == ["MaxPooling2D", "shifted_relu6", "sixth"]
+
+
 def test_a_series_is_reshaped_where_it_comes_in_and_nowhere_else(keras3: Any) -> None:
     k = keras3.layers
     network = network_of(

@@ -10,6 +10,7 @@ import numpy as np
 
 from tflm_mcunet.errors import UnsupportedOpError
 from tflm_mcunet.quantize.affine import fold_affine
+from tflm_mcunet.quantize.catalogue import WEIGHTED
 from tflm_mcunet.quantize.network import Network, Node
 from tflm_mcunet.quantize.series import series_to_images
 
@@ -24,20 +25,23 @@ def canonical(network: Network) -> Network:
     - activations become nodes of their own, silu and hard_sigmoid their parts; hard_silu written out as
       x·relu6(x + 3)/6 becomes one again;
     - series become images of height 1;
+    - the 3 of a hard_sigmoid goes into the bias before it;
     - batch normalisation, rescaling and normalisation fold into the weights before or behind them, or become a
       depthwise 1×1 convolution.
 
     Raises:
         UnsupportedOpError: a layer's options cannot be expressed so.
     """
-    for step in (
+    steps = (
         _drop_nothing,
         _split_separable,
         _split_activations,
         _join_hard,
         series_to_images,
         fold_affine,
-    ):
+        _shift_into_bias,
+    )
+    for step in steps:
         network = step(network)
     return network
 
@@ -187,6 +191,21 @@ def _join_hard(network: Network) -> Network:
     return network.with_nodes(
         changed.get(node.output, node) for node in network.nodes if node.output not in gone
     )
+
+
+def _shift_into_bias(network: Network) -> Network:
+    """relu6(x + 3) behind a layer with weights: the 3 goes into its bias, and what is left fuses."""
+    producers = network.producers()
+    changed: dict[int, Node] = {}
+    for node in network.nodes:
+        before = producers[node.inputs[0]]
+        if _is(node, "shifted_relu6") and before.kind in WEIGHTED and network.sole_consumer(before.output):
+            bias = before.weights[1] if len(before.weights) > 1 else np.zeros(node.shape[-1], np.float32)
+            weights = (before.weights[0], (bias + 3.0).astype(np.float32))
+            options = {**before.options, "use_bias": True}
+            changed[before.output] = replace(before, weights=weights, options=options)
+            changed[node.output] = replace(node, options={"activation": "relu6"})
+    return network.with_nodes(changed.get(node.output, node) for node in network.nodes)
 
 
 def _is(node: Node, activation: str) -> bool:
