@@ -70,15 +70,18 @@ class Depthwise3x3 {
     if (is_rolling_) {
       places_[1].units = static_cast<uint8_t*>(place.units) + 2;
     }
-    pad(0);
-    pad(1);
-    pad(2);
+    const uint32_t half = padding();
+    const uint32_t word = half | half << 16;
+    for (Unit3x3* unit = space_.units; unit != space_.units + 4 * units_; ++unit) {
+      *unit = {{word, word}, word};
+    }
   }
 
   // One output row, whose channels the core finishes.
   void run_row(const void* const* rows, int8_t* out) {
     arm_dsp::Prepare3x3* const prepare = arm_dsp::prepare_of_3x3(conv_.stride);
     arm_dsp::Core3x3* const core = arm_dsp::core_of_3x3(conv_.stride, false);
+    const bool is_inside = rows[0] != nullptr && rows[1] != nullptr && rows[2] != nullptr;
     Job3x3 job = job_of(false);
     job.weights = space_.weights[0];
     const arm_dsp::Shared3x3 shared = {entry_.of(conv_.shift), conv_.shift, conv_.constant};
@@ -86,8 +89,17 @@ class Depthwise3x3 {
     for (int32_t left = conv_.channels; left > 0; left -= 4, stream += 4 * stream_words_) {
       job.channels = left < 4 ? left : 4;
       prepare(stream, space_.weights[0], space_.endings, job.channels, shared);
-      widen_pair(rows[0], rows[1], offset_);
-      widen_single(rows[2], offset_);
+      if (is_inside) {
+        Columns3x3& columns = places_[0];
+        columns.row = static_cast<const int8_t*>(rows[0]) + offset_;
+        columns.other = static_cast<const int8_t*>(rows[1]) + offset_;
+        arm_dsp::widen_pair_3x3(&columns);
+        columns.row = static_cast<const int8_t*>(rows[2]) + offset_;
+        arm_dsp::widen_single_3x3(&columns);
+      } else {
+        widen_pair(rows[0], rows[1], offset_);
+        widen_single(rows[2], offset_);
+      }
       job.out = out;
       core(&job);
       out += 4;
@@ -189,10 +201,13 @@ class Depthwise3x3 {
     return is_sum;
   }
 
-  void pad(int32_t row) {
+  // What a column beside the input or above it is widened to.
+  uint32_t padding() const {
     const int32_t value = is_rolling_ ? conv_.input_zero_point * 256 : conv_.input_zero_point;
-    set_row(space_.units, 4 * units_, row, static_cast<uint32_t>(value) & 0xFFFFu);
+    return static_cast<uint32_t>(value) & 0xFFFFu;
   }
+
+  void pad(int32_t row) { set_row(space_.units, 4 * units_, row, padding()); }
 
   void replace(const void* row, int32_t offset, int32_t place) {
     Columns3x3& columns = places_[place];
