@@ -172,7 +172,9 @@ def _add_run(commands: Any) -> None:
 def _add_export(commands: Any) -> None:
     parser = _command(commands, "export", cli_board.export, "Write a complete project for a board.")
     parser.add_argument("model", metavar="MODEL", help="a .tflite, .keras or .h5 file or a SavedModel")
-    parser.add_argument("--project", metavar="KIND", required=True, help="stm32")
+    parser.add_argument(
+        "--project", metavar="KIND", required=True, help="arduino, esp-idf, platformio, stm32"
+    )
     parser.add_argument("-o", "--output", metavar="DIR", required=True, help="the directory to write")
     _add_plan_options(parser)
 

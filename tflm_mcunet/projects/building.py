@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from tflm_mcunet.deploy.toolchain import require_tools
-from tflm_mcunet.errors import ToolError
+from tflm_mcunet.errors import ToolError, UsageError
 
 _BUILD_SECONDS = 1800
 
@@ -67,4 +67,40 @@ def _build_stm32(directory: Path, name: str) -> Path:
     return directory / "build" / f"{name}.elf"
 
 
-_BUILDERS: Mapping[str, Callable[[Path, str], Path]] = {"stm32": _build_stm32}
+def _build_esp_idf(directory: Path, name: str) -> Path:
+    idf = find_program("idf.py", "install ESP-IDF 5 and run `. $IDF_PATH/export.sh` in this shell")
+    chip = _setting(directory / "sdkconfig.defaults", "CONFIG_IDF_TARGET")
+    if not (directory / "sdkconfig").exists():
+        call([idf, "set-target", chip], directory, "cannot configure the project")
+    call([idf, "build"], directory, "cannot build the project")
+    return directory / "build" / f"{name}.bin"
+
+
+def _build_platformio(directory: Path, name: str) -> Path:
+    pio = find_program("pio", "pip install platformio")
+    call([pio, "run"], directory, "cannot build the project")
+    return directory / ".pio" / "build"
+
+
+def _build_arduino(directory: Path, name: str) -> Path:
+    find_program(
+        "arduino-cli", "install arduino-cli, or add the .zip library in the Arduino IDE and upload from there"
+    )
+    return next((directory / "examples").glob("*/*.ino")).parent
+
+
+def _setting(path: Path, name: str) -> str:
+    """A value of a sdkconfig file."""
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.startswith(f"{name}="):
+            return line.split("=", 1)[1].strip('"')
+    raise UsageError(f"{path} does not set {name}", "export the project anew")
+
+
+#: By kind of project. An Arduino sketch is compiled when it is uploaded, for the board that is then known.
+_BUILDERS: Mapping[str, Callable[[Path, str], Path]] = {
+    "arduino": _build_arduino,
+    "esp-idf": _build_esp_idf,
+    "platformio": _build_platformio,
+    "stm32": _build_stm32,
+}

@@ -10,7 +10,7 @@ from typing import Any
 from tflm_mcunet.codegen.emit import write
 from tflm_mcunet.convert import Conversion, convert
 from tflm_mcunet.errors import UsageError
-from tflm_mcunet.projects import stm32
+from tflm_mcunet.projects import arduino, esp_idf, platformio, stm32
 from tflm_mcunet.projects.project import Model, prepare
 from tflm_mcunet.targets import Target
 from tflm_mcunet.tflite import write as write_tflite
@@ -20,7 +20,12 @@ MANIFEST = "tflm_mcunet.json"
 #: The model as it was given.
 MODEL_FILE = "model.tflite"
 
-_FILES: Mapping[str, Callable[[Model], dict[str, str]]] = {"stm32": stm32.files}
+_FILES: Mapping[str, Callable[[Model], dict[str, str]]] = {
+    "arduino": arduino.files,
+    "esp-idf": esp_idf.files,
+    "platformio": platformio.files,
+    "stm32": stm32.files,
+}
 KINDS = tuple(_FILES)
 
 
@@ -39,8 +44,8 @@ def export_project(
         model: a Conversion, or anything that `convert` takes.
         kind: str. One of `KINDS`.
         target: Target, or its name.
-        directory: str or Path. Made where it is missing; files of the same name are written anew, but a
-            `sample.cpp` that is there is kept: it is the user's.
+        directory: str or Path. Made where it is missing; files of the same name are written anew, but where the
+            user's sensor goes (`sample.cpp`, or the sketch) is kept once it is there.
         name: str or None. The model's; by default that of its file.
         **options: as for `convert`.
 
@@ -59,23 +64,25 @@ def export_project(
         name = Path(model).stem if isinstance(model, str | Path) else "model"
     prepared = prepare(conversion, device, name)
     files = _FILES[kind](prepared)
+    content = dict(files)
     manifest = {"kind": kind, "target": device.name, "name": prepared.name, "io": options.get("io") or ""}
     files[MANIFEST] = json.dumps(manifest, indent=2) + "\n"
     folder = Path(directory)
     write({path: text for path, text in files.items() if not _is_users(folder / path)}, folder)
     (folder / MODEL_FILE).write_bytes(write_tflite(conversion.source))
+    if kind == "arduino":
+        title = arduino.class_name(prepared.name)
+        (folder / f"{title}.zip").write_bytes(arduino.library_zip(prepared.name, content))
     return conversion
 
 
 def kind_of(target: Target) -> str:
-    """The kind of project that suits a target best.
-
-    Raises:
-        UsageError: there is none.
-    """
+    """The kind of project that suits a target best."""
     if target.name in stm32.supported():
         return "stm32"
-    raise UsageError(f"no project for {target.name}", f"there are some for {', '.join(stm32.supported())}")
+    if target.name in esp_idf.supported():
+        return "esp-idf"
+    return "arduino"
 
 
 def read_manifest(directory: str | Path) -> dict[str, str]:
@@ -96,4 +103,5 @@ def read_manifest(directory: str | Path) -> dict[str, str]:
 
 
 def _is_users(path: Path) -> bool:
-    return path.name == "sample.cpp" and path.exists()
+    is_sketch = path.suffix == ".ino" or (path.name == "main.cpp" and path.parent.name == "src")
+    return (path.name == "sample.cpp" or is_sketch) and path.exists()

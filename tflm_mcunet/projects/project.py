@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from tflm_mcunet.codegen.emit import emit
@@ -15,10 +15,10 @@ from tflm_mcunet.cpp import cpp_sources
 from tflm_mcunet.deploy.identity import fingerprint
 from tflm_mcunet.targets import Target
 
-#: The sources of `ports/common` that every project has, besides a port's own.
+#: The sources of `ports/common` that every project has, besides `main.cpp` and `sample.cpp`, which some replace.
 _COMMON = (
-    "board.h", "checksum.h", "host_link.cpp", "host_link.h", "inference.cpp", "inference.h", "main.cpp", "pattern.cpp",
-    "pattern.h", "sample.cpp", "sample.h", "text.cpp", "text.h",
+    "board.h", "checksum.h", "host_link.cpp", "host_link.h", "inference.cpp", "inference.h", "loop.cpp", "loop.h",
+    "pattern.cpp", "pattern.h", "sample.h", "text.cpp", "text.h",
 )  # fmt: skip
 
 
@@ -60,10 +60,15 @@ def model_files(model: Model) -> dict[str, str]:
     return emit(model.program)
 
 
-def common_files() -> dict[str, str]:
-    """The board-independent sources, by file name."""
-    folder = cpp_sources() / "ports" / "common"
-    return {name: (folder / name).read_text(encoding="utf-8") for name in _COMMON}
+def port_files(port: str, names: Iterable[str]) -> dict[str, str]:
+    """Files of `ports/` as they are, by name."""
+    folder = cpp_sources() / "ports" / port
+    return {name: (folder / name).read_text(encoding="utf-8") for name in names}
+
+
+def common_files(*others: str) -> dict[str, str]:
+    """The board-independent sources, by file name; `others` may be "main.cpp" and "sample.cpp"."""
+    return port_files("common", (*_COMMON, *others))
 
 
 def project_header(model: Model) -> str:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tflm_mcunet.cpp import cpp_sources
 from tflm_mcunet.errors import UsageError
-from tflm_mcunet.projects.project import Model, common_files, model_files, placed, project_header
+from tflm_mcunet.projects.project import Model, common_files, model_files, placed, port_files, project_header
 from tflm_mcunet.projects.templates import filled
 from tflm_mcunet.targets import Target
 
@@ -39,12 +38,11 @@ def files(model: Model) -> dict[str, str]:
             f"Use one of {', '.join(supported())}, or --project platformio, arduino or esp-idf.",
         )
     chip, cpu, openocd = _CHIPS[model.target.name]
-    port = cpp_sources() / "ports" / "stm32"
-    sources = {name: port / name for name in _PORT} | {f"chips/{chip}.cpp": port / "chips" / f"{chip}.cpp"}
+    sources = [*_PORT, f"chips/{chip}.cpp"]
     if chip.startswith(("stm32f4", "stm32f7")):
-        sources["chips/stm32f4.h"] = port / "chips" / "stm32f4.h"
-    made = placed("model", model_files(model)) | placed("common", common_files())
-    made |= placed("stm32", {name: path.read_text(encoding="utf-8") for name, path in sources.items()})
+        sources.append("chips/stm32f4.h")
+    made = placed("model", model_files(model)) | placed("common", common_files("main.cpp", "sample.cpp"))
+    made |= placed("stm32", port_files("stm32", sources))
     made["project.h"] = project_header(model)
     origin, length = main_sram(model.target)
     values = {

@@ -1,0 +1,3 @@
+#pragma once
+#define CONFIG_TFLM_MCUNET_UART 0
+#define CONFIG_TFLM_MCUNET_BAUD 115200

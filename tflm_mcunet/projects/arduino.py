@@ -1,0 +1,73 @@
+"""Arduino libraries: everything below `src/`, and a sketch that the user's sensor goes into."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Mapping
+
+from tflm_mcunet.errors import UsageError
+from tflm_mcunet.projects.project import Model, common_files, model_files, placed, port_files, project_header
+from tflm_mcunet.projects.templates import filled
+
+#: Core of a target -> `architectures` of library.properties.
+_ARCHITECTURES: Mapping[str, str] = {
+    "cortex-m4": "mbed_nano,mbed_nicla,nrf52,stm32,*",
+    "cortex-m7": "mbed_portenta,mbed_giga,stm32,*",
+    "cortex-m33": "mbed_edge,renesas_uno,stm32,*",
+    "cortex-m0plus": "rp2040,mbed_rp2040,*",
+    "cortex-m3": "stm32,*",
+}
+#: A version of the library, which Arduino wants; the model has none.
+_VERSION = "1.0.0"
+
+
+def class_name(name: str) -> str:
+    """The library's name in CamelCase, which is that of its header."""
+    return "".join(part[:1].upper() + part[1:] for part in name.split("_") if part)
+
+
+def files(model: Model) -> dict[str, str]:
+    """The library's files: path -> text.
+
+    All of a model lies in one folder below `src/`, so that every include is relative.
+
+    Raises:
+        UsageError: the target is none that Arduino has a core for.
+    """
+    core = model.target.core or ""
+    if core not in _ARCHITECTURES and not core.startswith(("xtensa", "rv32")):
+        raise UsageError(
+            f"no Arduino library for {model.target.name}: its core is {core or 'not known'}",
+            "Use a target with an Arduino core, such as 'Nano 33 BLE', 'Portenta H7' or ESP32-S3.",
+        )
+    title = class_name(model.name)
+    folder = f"src/{model.name}"
+    made = placed(folder, model_files(model) | common_files() | port_files("arduino", ("board.cpp",)))
+    made[f"{folder}/project.h"] = project_header(model)
+    example = f"examples/{title}Serial/{title}Serial.ino"
+    values = {
+        "TITLE": title,
+        "NAME": model.name,
+        "TARGET": model.target.name,
+        "VERSION": _VERSION,
+        "ARCHITECTURES": _ARCHITECTURES.get(core, "esp32,*"),
+        "EXAMPLE": example,
+    }
+    made[f"src/{title}.h"] = filled("arduino/header.h", values)
+    made[example] = filled("arduino/sketch.ino", values)
+    for template in ("library.properties", "README.md"):
+        made[template] = filled(f"arduino/{template}", values)
+    return made
+
+
+def library_zip(name: str, files: Mapping[str, str]) -> bytes:
+    """The library for "Sketch > Include Library > Add .ZIP Library": one folder, the same bytes every time."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path, text in sorted(files.items()):
+            entry = zipfile.ZipInfo(f"{class_name(name)}/{path}", date_time=(1980, 1, 1, 0, 0, 0))
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, text)
+    return content.getvalue()
