@@ -25,6 +25,7 @@ from tflm_mcunet.codegen.family import specialised
         Drawer.fully_connected,
         Drawer.add,
         Drawer.product,
+        Drawer.broadcast,
         Drawer.pool_2d,
         Drawer.table,
     ],

@@ -72,6 +72,21 @@ def broadcast(call: Call, _: bool) -> Call | None:
     )
 
 
+def channels(call: Call, _: bool) -> Call | None:
+    """The family's call for one of `sum_channels_row` or `product_channels_row`."""
+    count = call.params.fields["channels"]
+    params = _arithmetic(call.params, 1)
+    if params is None or count < _LEAST_RUN:
+        return None
+    given = {"row": Symbol(_ROWS[params.struct]), "arithmetic": params, "channels": count}
+    return replace(
+        call,
+        kernel="channels_dsp_row",
+        source="kernels/arm_dsp/broadcast",
+        params=Params("ChannelsDsp", given),
+    )
+
+
 def _arithmetic(params: Params, channels: int) -> Params | None:
     """The constants of the row kernel for `Sum` or `Product`, or None where none are exact."""
     if params.struct == "Sum":

@@ -8,7 +8,10 @@ from tflm_mcunet.codegen.arm_dsp import binary, dense, depthwise, reduce
 from tflm_mcunet.codegen.call import Call
 
 #: Kernels that take words of both sides alike: the output may lie where an input does.
-_ELEMENTWISE = ("lookup_row", "product_broadcast", "product_row", "sum_broadcast", "sum_row")
+_ELEMENTWISE = (
+    "lookup_row", "product_broadcast", "product_channels_row", "product_row", "sum_broadcast", "sum_channels_row",
+    "sum_row",
+)  # fmt: skip
 
 #: Sources whose kernels here read no byte behind their inputs, so that these may lie in flash.
 EXACT_READERS = frozenset(("kernels/binary",))
@@ -39,8 +42,10 @@ _LOWERINGS: Mapping[str, Callable[[Call, bool], Call | None]] = {
     "mean": reduce.mean,
     "mean_sum": reduce.row_sum,
     "product_broadcast": binary.broadcast,
+    "product_channels_row": binary.channels,
     "product_row": binary.binary,
     "quantize_row": binary.quantize,
     "sum_broadcast": binary.broadcast,
+    "sum_channels_row": binary.channels,
     "sum_row": binary.binary,
 }

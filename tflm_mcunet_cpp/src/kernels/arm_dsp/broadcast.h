@@ -21,6 +21,18 @@ struct BroadcastDsp {
   int32_t second_stride[2];
 };
 
+// The second operand has one value a channel, the same for every column.
+struct ChannelsDsp {
+  RowKernel row;           // as in BroadcastDsp
+  const void* arithmetic;  // its parameters
+  int32_t channels;
+};
+
+// RowKernel over ChannelsDsp: a row and the channels' values in, one row out, which may be the first
+// operand's row; no scratch.
+void channels_dsp_row(const void* params, const void* const* rows, void* out, const Columns& columns,
+                      void* scratch);
+
 // WholeKernel over BroadcastDsp. Scratch: `run` bytes where an operand is repeated.
 void broadcast_dsp(const void* params, const void* const* inputs, void* const* outputs, void* scratch);
 

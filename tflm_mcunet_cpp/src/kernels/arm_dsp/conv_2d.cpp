@@ -28,8 +28,8 @@ inline DotJob job_of(const ConvDsp2D& conv, const void* x) {
 }
 
 // Computes one to three pixels; a single one is computed twice.
-void compute(const ConvDsp2D& conv, DotJob& job, const void* const* rows, WidenRows part, int32_t pixels,
-             int8_t* out, int8_t* spare, void* x) {
+__attribute__((noinline)) void compute(const ConvDsp2D& conv, DotJob& job, const void* const* rows,
+                                       WidenRows part, int32_t pixels, int8_t* out, int8_t* spare, void* x) {
   const int32_t channels = conv.output_channels;
   const int32_t even = (channels + 1) & ~1;
   job.out = even == channels ? out : spare;
