@@ -39,7 +39,10 @@ def add_options(parser: argparse.ArgumentParser, size: Callable[[str], int]) -> 
         "--learning-rate", type=float, default=3e-3, metavar="F", help="at the beginning (0.003)"
     )
     parser.add_argument(
-        "--strategy", choices=("evolution", "random", "bayesian"), default="evolution", help="(evolution)"
+        "--strategy",
+        choices=("evolution", "random", "bayesian", "zero-cost", "supernet"),
+        default="evolution",
+        help="(evolution)",
     )
     parser.add_argument(
         "--schedule",

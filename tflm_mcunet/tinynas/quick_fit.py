@@ -59,14 +59,15 @@ class QuickFit:
         most = budget.sram_bytes - self.sram_margin
         if budget.schedule != "tflm":
             fits_by_layer = layer_bound_bytes(network) <= most and self._arena(network, "layer") <= most
-            if not fits_by_layer and (budget.schedule == "layer" or self._arena(network) > most):
+            if not fits_by_layer and (budget.schedule == "layer" or self._arena(network, enough=most) > most):
                 return False
         elif self._arena(network) > most:
             return False
         return budget.max_latency_ms is None or self.oracle.is_plausible(network)
 
-    def _arena(self, network: Architecture, schedule: str | None = None) -> int:
-        return quick_arena_bytes(graph_of(network), schedule or self.budget.schedule)
+    def _arena(self, network: Architecture, schedule: str | None = None, enough: float = 0) -> int:
+        schedule = schedule or self.budget.schedule
+        return quick_arena_bytes(graph_of(network), schedule, max(0, int(enough)))
 
     def _measure(self, subspace: Space) -> None:
         random = np.random.default_rng(0)

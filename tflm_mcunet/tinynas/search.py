@@ -6,6 +6,7 @@ import contextlib
 import json
 import logging
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from tflm_mcunet.errors import McuNetError, UsageError
 from tflm_mcunet.targets import Target
 from tflm_mcunet.tinynas.budget import Budget, Need
 from tflm_mcunet.tinynas.data import SearchData, check_data
+from tflm_mcunet.tinynas.data_strategies import DATA_STRATEGIES, data_strategy
 from tflm_mcunet.tinynas.durable import COMPLETED
 from tflm_mcunet.tinynas.leaderboard import Row, csv_text, ranked, row_of
 from tflm_mcunet.tinynas.oracle import PARENT, TinyNASOracle
@@ -115,6 +117,26 @@ def search(
         "seed": seed,
     }
     _check_directory(folder, settings, overwrite)
+    if isinstance(strategy, str) and strategy in DATA_STRATEGIES:
+        if _is_distributed() and strategy == "supernet":
+            raise UsageError(
+                "a supernet is trained in one process, not by several workers",
+                "take strategy='evolution' with workers, or search without them",
+            )
+        if overwrite:
+            shutil.rmtree(folder / "supernet", ignore_errors=True)
+        chosen, strategy = data_strategy(
+            strategy,
+            chosen,
+            budget,
+            (data.x_train, data.y_train),
+            (data.x_validation, data.y_validation),
+            seed=seed,
+            epochs=epochs,
+            max_trials=max_trials,
+            directory=folder / "supernet",
+            on_progress=lambda what, value: _LOG.info("%s: %.4g", what, value),
+        )
     oracle = TinyNASOracle(
         chosen,
         budget,

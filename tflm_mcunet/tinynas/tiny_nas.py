@@ -61,7 +61,8 @@ class TinyNAS:
             directory: str or Path. Of everything that is kept.
             seed: int. One seed gives one search.
             space: Space, the path of a space's JSON file, "mcunet", or None for a small space made for the data.
-            strategy: str or Strategy. "evolution", "random", "bayesian".
+            strategy: str or Strategy. "evolution", "random", "bayesian", "zero-cost" (evolution that begins with the
+                best of many untrained networks) or "supernet" (MCUNet's search: trials are its best networks).
             schedule: str. How the network will run: "layer", "stream" (less SRAM) or "tflm" (stock TFLite Micro).
             max_macs, max_latency_ms: further limits; the latency is a modelled one.
             epochs, batch_size, learning_rate, dropout: of every trial.

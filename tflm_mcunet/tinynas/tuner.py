@@ -159,6 +159,10 @@ class TinyNASTuner(keras_tuner.Tuner):
         parent = hp.values.get(PARENT)
         if parent and self.hypermodel.training.inherit:
             self._inherit(model, hp.values, str(parent))
+        begin = getattr(getattr(self.oracle, "strategy", None), "initial_weights", None)
+        if begin is not None and self.hypermodel.training.inherit:
+            for name, weights in begin(hp.values).items():
+                model.get_layer(name).set_weights(weights)
         best = BestEpoch(objective.name, objective.direction == "max")
         history = model.fit(*arguments, **options, callbacks=[*callbacks, best])
         losses = history.history.get("loss", [])
