@@ -7,11 +7,14 @@ from dataclasses import replace
 import numpy as np
 
 from tflm_mcunet.codegen.arm_dsp.shared import as_one_row
-from tflm_mcunet.codegen.arm_mve.shared import LayerSums, layer_sums
-from tflm_mcunet.codegen.call import Call, Constant, Params
+from tflm_mcunet.codegen.arm_mve.shared import GENERAL, SATURATE, SIGN_FIX, LayerSums, layer_sums
+from tflm_mcunet.codegen.call import Call, Constant, Params, Symbol
 
 #: Inputs of one vector, and output channels of one block.
 _LANES, _BLOCK = 16, 4
+
+#: How the routines say their ending.
+_ENDINGS = {SATURATE: "saturated", SIGN_FIX: "fixed", GENERAL: "clamped"}
 
 #: Bytes that gathered pixels take, where more than two fit.
 _TILE_BYTES = 2048
@@ -41,9 +44,10 @@ def conv_2d(call: Call, is_layer: bool) -> Call | None:
         "input_zero_point", "output_zero_point", "output_min", "output_max",
     )  # fmt: skip
     given = {
+        "pairs": _pairs(sums, chunks),
+        "single": _single(sums),
         "stream": stream,
         "chunks": chunks,
-        "finish": sums.finish,
         "tile": 2 if is_direct else tile,
         **{k: fields[k] for k in shared},
     }
@@ -66,7 +70,7 @@ def fully_connected(call: Call, _: bool) -> Call | None:
         return None
     stream, chunks = _dot_stream(sums)
     shared = ("output_zero_point", "output_min", "output_max")
-    given = {"stream": stream, "chunks": chunks, "finish": sums.finish, **{k: fields[k] for k in shared}}
+    given = {"single": _single(sums), "stream": stream, "chunks": chunks, **{k: fields[k] for k in shared}}
     return replace(
         call,
         kernel="fully_connected_mve_row",
@@ -74,6 +78,18 @@ def fully_connected(call: Call, _: bool) -> Call | None:
         params=Params("FullyConnectedMve", given),
         scratch_bytes=_LANES,
     )
+
+
+def _pairs(sums: LayerSums, chunks: int) -> Symbol:
+    """The routine of `arm_mve/dot_core.h` for pairs of pixels."""
+    ending = _ENDINGS[sums.finish]
+    number = f"of_{chunks}_" if chunks <= 4 and sums.finish != GENERAL else ""
+    return Symbol(f"arm_mve::pairs_{number}{ending}")
+
+
+def _single(sums: LayerSums) -> Symbol:
+    """The routine for one pixel."""
+    return Symbol(f"arm_mve::single_{_ENDINGS[sums.finish]}")
 
 
 def _dot_stream(sums: LayerSums) -> tuple[Constant, int]:

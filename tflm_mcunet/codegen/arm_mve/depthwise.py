@@ -10,7 +10,7 @@ import numpy as np
 from tflm_mcunet.codegen.arm_dsp.shared import as_one_row
 from tflm_mcunet.codegen.arm_mve.dense import conv_2d
 from tflm_mcunet.codegen.arm_mve.shared import SATURATE, LayerSums, layer_sums
-from tflm_mcunet.codegen.call import Call, Constant, Params
+from tflm_mcunet.codegen.call import Call, Constant, Params, Symbol
 
 _LANES = 16
 
@@ -112,10 +112,10 @@ def depthwise_conv_2d(call: Call, is_layer: bool) -> Call | None:
     found = _parameters(call, rows)
     if found is None:
         return None
-    core, params, scratch_bytes = found
+    params, scratch_bytes = found
     return replace(
         call,
-        kernel=f"depthwise_conv_2d_mve_row<arm_mve::{core.name}>",
+        kernel="depthwise_conv_2d_mve_row",
         source="kernels/arm_mve/depthwise_conv_2d",
         params=params,
         scratch_bytes=scratch_bytes,
@@ -127,7 +127,7 @@ def _by_columns(call: Call, columns: _Lines) -> Call | None:
     one_row = as_one_row(call)
     if found is None or one_row is call or columns.taps[0] > 8:
         return None
-    core, line, scratch_bytes = found
+    line, scratch_bytes = found
     given = {
         "line": line,
         "input_width": call.params.fields["input_width"],
@@ -138,15 +138,15 @@ def _by_columns(call: Call, columns: _Lines) -> Call | None:
     }
     return replace(
         one_row,
-        kernel=f"depthwise_conv_2d_mve_map<arm_mve::{core.name}>",
+        kernel="depthwise_conv_2d_mve_map",
         source="kernels/arm_mve/depthwise_conv_2d",
         params=Params("DepthwiseColumnsMve2D", given),
         scratch_bytes=scratch_bytes,
     )
 
 
-def _parameters(call: Call, lines: _Lines) -> tuple[_Core, Params, int] | None:
-    """The routine, its `DepthwiseMve2D` and the bytes of scratch; None where no routine takes the lines."""
+def _parameters(call: Call, lines: _Lines) -> tuple[Params, int] | None:
+    """The `DepthwiseMve2D` and the bytes of scratch; None where no routine takes the lines."""
     fields, channels = call.params.fields, call.params.fields["input_channels"]
     by_row = fields["weights"].values.reshape(call.window.kernel_h, fields["kernel_w"], channels)
     by_line = by_row.transpose(2, 1, 0) if lines.are_rows else by_row.transpose(2, 0, 1)
@@ -164,6 +164,7 @@ def _parameters(call: Call, lines: _Lines) -> tuple[_Core, Params, int] | None:
     lead = step if core.is_paired else 0
     stream = _stream(sums, core, lead)
     given = {
+        "routine": Symbol(f"arm_mve::{core.name}"),
         "stream": Constant(stream),
         "stream_bytes": stream.shape[1],
         "lead": lead,
@@ -179,7 +180,7 @@ def _parameters(call: Call, lines: _Lines) -> tuple[_Core, Params, int] | None:
         "output_step": lines.output_step,
         **{k: fields[k] for k in ("input_zero_point", "output_zero_point", "output_min", "output_max")},
     }
-    return core, Params("DepthwiseMve2D", given), group * pitch + _LANES
+    return Params("DepthwiseMve2D", given), group * pitch + _LANES
 
 
 def _group(channels: int, pitch: int) -> int:

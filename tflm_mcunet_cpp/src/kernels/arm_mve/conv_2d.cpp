@@ -37,12 +37,12 @@ void dot(const ConvMve2D& conv, const int8_t* x, int32_t step, int32_t pixels, i
   DotJob job = new_job(conv, x, step, out, conv.output_channels);
   job.pairs = pixels / 2;
   if (job.pairs > 0) {
-    arm_mve::dot_pairs(job, conv.finish);
+    conv.pairs(job);
   }
   if ((pixels & 1) != 0) {
     job.x += (pixels - 1) * step;
     job.out += (pixels - 1) * conv.output_channels;
-    arm_mve::dot_single(job, conv.finish);
+    conv.single(job);
   }
 }
 
@@ -51,7 +51,7 @@ void dot_apart(const ConvMve2D& conv, const int8_t* x, int32_t step, int32_t pix
                int8_t* spare) {
   DotJob job = new_job(conv, x, step, spare, channels_in_fours(conv));
   for (; pixels > 0; --pixels, job.x += step, out += conv.output_channels) {
-    arm_mve::dot_single(job, conv.finish);
+    conv.single(job);
     memcpy(out, spare, static_cast<uint32_t>(conv.output_channels));
   }
 }

@@ -10,6 +10,8 @@
 namespace tflm_mcunet {
 
 struct ConvMve2D {
+  arm_mve::DotRoutine pairs;   // of the layer's chunks and ending
+  arm_mve::DotRoutine single;  // of the layer's ending
   const int8_t* stream;  // DotJob::stream; the inputs of a channel as [kernel_h][kernel_w][input_channels]
   int32_t chunks;        // pieces of 16 inputs, the last one filled up with weights of 0
   int32_t input_width;
@@ -21,7 +23,6 @@ struct ConvMve2D {
   int32_t pad_left;
   int32_t input_zero_point;
   int32_t output_zero_point;
-  int32_t finish;  // arm_mve::Finish
   int32_t output_min;
   int32_t output_max;
   int32_t tile;  // pixels whose inputs are gathered at once, even

@@ -45,7 +45,7 @@ inline bool has_padding(const DepthwiseMve2D& conv, const Line& line, const Insi
   return inside.first > 0 || inside.last < pixels;
 }
 
-void compute_line(DepthwiseCore core, const DepthwiseMve2D& conv, const Line& line, int8_t* planes) {
+void compute_line(const DepthwiseMve2D& conv, const Line& line, int8_t* planes) {
   const int32_t step = conv.stride * conv.taps_across;
   const int32_t fours = (line.count + 3) & ~3;
   const int32_t pitch = (fours - 1) * step + conv.vectors * 16;
@@ -85,7 +85,7 @@ void compute_line(DepthwiseCore core, const DepthwiseMve2D& conv, const Line& li
       }
     }
     job.stream_end = job.stream + plane.channels * conv.stream_bytes;
-    core(job);
+    conv.routine(job);
     job.stream = job.stream_end;
     job.out += plane.channels;
   }
@@ -93,15 +93,17 @@ void compute_line(DepthwiseCore core, const DepthwiseMve2D& conv, const Line& li
 
 }  // namespace
 
-void depthwise_row(DepthwiseCore core, const DepthwiseMve2D& conv, const void* const* rows, void* out,
-                   const Columns& columns, void* scratch) {
+void depthwise_conv_2d_mve_row(const void* params, const void* const* rows, void* out, const Columns& columns,
+                               void* scratch) {
+  const DepthwiseMve2D& conv = *static_cast<const DepthwiseMve2D*>(params);
   const Line line = {rows, columns.begin * conv.stride - conv.pad, columns.input_begin,
                      columns.end - columns.begin, static_cast<int8_t*>(out)};
-  compute_line(core, conv, line, static_cast<int8_t*>(scratch));
+  compute_line(conv, line, static_cast<int8_t*>(scratch));
 }
 
-void depthwise_map(DepthwiseCore core, const DepthwiseColumnsMve2D& conv, const void* input, void* out,
-                   void* scratch) {
+void depthwise_conv_2d_mve_map(const void* params, const void* const* rows, void* out,
+                               const Columns& /*columns*/, void* scratch) {
+  const DepthwiseColumnsMve2D& conv = *static_cast<const DepthwiseColumnsMve2D*>(params);
   const DepthwiseMve2D& along = *conv.line;
   const void* lines[8];
   Line line = {lines, -along.pad, 0, conv.output_height, static_cast<int8_t*>(out)};
@@ -110,9 +112,9 @@ void depthwise_map(DepthwiseCore core, const DepthwiseColumnsMve2D& conv, const 
     for (int32_t i = 0; i < along.taps_across; ++i) {
       const int32_t column = first + i;
       const bool is_inside = column >= 0 && column < conv.input_width;
-      lines[i] = is_inside ? static_cast<const int8_t*>(input) + column * along.channels : nullptr;
+      lines[i] = is_inside ? static_cast<const int8_t*>(rows[0]) + column * along.channels : nullptr;
     }
-    compute_line(core, along, line, static_cast<int8_t*>(scratch));
+    compute_line(along, line, static_cast<int8_t*>(scratch));
   }
 }
 

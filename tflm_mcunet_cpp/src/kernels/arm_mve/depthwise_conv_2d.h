@@ -13,6 +13,7 @@ namespace tflm_mcunet {
 // A convolution seen as lines of outputs, each of which is made from `taps_across` lines of the input. The
 // lines are rows, or where maps are higher than wide, columns. Padding and strides are those along a line.
 struct DepthwiseMve2D {
+  arm_mve::DepthwiseRoutine routine;
   const int8_t* stream;  // DepthwiseJob::stream; the taps of a channel as [taps_along][taps_across]
   int32_t stream_bytes;  // of a channel
   int32_t lead;
@@ -42,32 +43,16 @@ struct DepthwiseColumnsMve2D {
   int32_t pad_left;
 };
 
-// A routine of depthwise_core.h.
-using DepthwiseCore = void (*)(const arm_mve::DepthwiseJob&);
-
-void depthwise_row(DepthwiseCore core, const DepthwiseMve2D& conv, const void* const* rows, void* out,
-                   const Columns& columns, void* scratch);
-void depthwise_map(DepthwiseCore core, const DepthwiseColumnsMve2D& conv, const void* input, void* out,
-                   void* scratch);
-
-// RowKernels, one for each routine so that a program holds what it uses. Rows are read up to seven bytes
-// behind their end. Scratch: `group` planes, each of the bytes between the windows of a line in fours, and
-// `vectors` * 16; and 16.
+// RowKernels, which read rows up to seven bytes behind their end. Scratch: `group` planes, each of the bytes
+// between the windows of a line in fours, and `vectors` * 16; and 16.
 //
 // Over DepthwiseMve2D: `taps_across` rows in, one row out, which may be the window's first row.
-template <DepthwiseCore core>
 void depthwise_conv_2d_mve_row(const void* params, const void* const* rows, void* out, const Columns& columns,
-                               void* scratch) {
-  depthwise_row(core, *static_cast<const DepthwiseMve2D*>(params), rows, out, columns, scratch);
-}
-
+                               void* scratch);
 // Over DepthwiseColumnsMve2D: the whole map is the only row, and always computed whole; `taps_across` is at
 // most 8.
-template <DepthwiseCore core>
-void depthwise_conv_2d_mve_map(const void* params, const void* const* rows, void* out,
-                               const Columns& /*columns*/, void* scratch) {
-  depthwise_map(core, *static_cast<const DepthwiseColumnsMve2D*>(params), rows[0], out, scratch);
-}
+void depthwise_conv_2d_mve_map(const void* params, const void* const* rows, void* out, const Columns& columns,
+                               void* scratch);
 
 }  // namespace tflm_mcunet
 

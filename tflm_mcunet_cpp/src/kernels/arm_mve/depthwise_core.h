@@ -32,6 +32,9 @@ struct DepthwiseJob {
   int32_t vectors;
 };
 
+// The routines, one for each convolution.
+using DepthwiseRoutine = void (*)(const DepthwiseJob&);
+
 // Windows are computed in eights, and the last four or eight of a channel may reach over `count`.
 //
 // Of a kernel and stride, ending in kSaturate (arm_mve::Finish).

@@ -9,8 +9,6 @@ namespace arm_mve {
 
 #if defined(__ARM_FEATURE_MVE)
 
-namespace {
-
 // Sixteen inputs of both pixels, at `place` or moving the pointers there: 14 instructions of 4 bytes each.
 #define CHUNK_OF_PAIR(mac, place)                      \
   "vldrb.8 q0, [r1" place                              \
@@ -197,13 +195,6 @@ ASSEMBLER pairs_of_3_fixed(const DotJob&) { SHORT_PAIRS(TWO_MORE, ONE_FOR_FIX, S
 ASSEMBLER pairs_of_4_fixed(const DotJob&) { SHORT_PAIRS(THREE_MORE, ONE_FOR_FIX, SIGN_FIX); }
 ASSEMBLER pairs_clamped(const DotJob&) { PAIRS("", GENERAL_FIX, CLAMP); }
 
-// Of up to four chunks by their number, and of more.
-using Routine = void (*)(const DotJob&);
-const Routine kSaturated[] = {pairs_saturated, pairs_of_1_saturated, pairs_of_2_saturated,
-                              pairs_of_3_saturated, pairs_of_4_saturated};
-const Routine kFixed[] = {pairs_fixed, pairs_of_1_fixed, pairs_of_2_fixed, pairs_of_3_fixed,
-                          pairs_of_4_fixed};
-
 #define SINGLE(PREPARE, FIX, CLAMPED) \
   asm volatile(PROLOGUE                             \
                "ldr r1, [r0]\n"                     \
@@ -240,29 +231,6 @@ ASSEMBLER single_saturated(const DotJob&) { SINGLE("", NO_FIX, NO_CLAMP); }
 ASSEMBLER single_fixed(const DotJob&) { SINGLE(ONE_FOR_FIX, SIGN_FIX, NO_CLAMP); }
 ASSEMBLER single_clamped(const DotJob&) { SINGLE("", GENERAL_FIX, CLAMP); }
 
-}  // namespace
-
-void dot_pairs(const DotJob& job, int32_t finish) {
-  const int32_t routine = job.chunks <= 4 ? job.chunks : 0;
-  if (finish == kSaturate) {
-    kSaturated[routine](job);
-  } else if (finish == kSignFix) {
-    kFixed[routine](job);
-  } else {
-    pairs_clamped(job);
-  }
-}
-
-void dot_single(const DotJob& job, int32_t finish) {
-  if (finish == kSaturate) {
-    single_saturated(job);
-  } else if (finish == kSignFix) {
-    single_fixed(job);
-  } else {
-    single_clamped(job);
-  }
-}
-
 #else
 
 namespace {
@@ -288,8 +256,20 @@ void dot(const DotJob& job, int32_t pixels) {
 
 }  // namespace
 
-void dot_pairs(const DotJob& job, int32_t) { dot(job, 2 * job.pairs); }
-void dot_single(const DotJob& job, int32_t) { dot(job, 1); }
+void pairs_saturated(const DotJob& job) { dot(job, 2 * job.pairs); }
+void pairs_of_1_saturated(const DotJob& job) { dot(job, 2 * job.pairs); }
+void pairs_of_2_saturated(const DotJob& job) { dot(job, 2 * job.pairs); }
+void pairs_of_3_saturated(const DotJob& job) { dot(job, 2 * job.pairs); }
+void pairs_of_4_saturated(const DotJob& job) { dot(job, 2 * job.pairs); }
+void pairs_fixed(const DotJob& job) { dot(job, 2 * job.pairs); }
+void pairs_of_1_fixed(const DotJob& job) { dot(job, 2 * job.pairs); }
+void pairs_of_2_fixed(const DotJob& job) { dot(job, 2 * job.pairs); }
+void pairs_of_3_fixed(const DotJob& job) { dot(job, 2 * job.pairs); }
+void pairs_of_4_fixed(const DotJob& job) { dot(job, 2 * job.pairs); }
+void pairs_clamped(const DotJob& job) { dot(job, 2 * job.pairs); }
+void single_saturated(const DotJob& job) { dot(job, 1); }
+void single_fixed(const DotJob& job) { dot(job, 1); }
+void single_clamped(const DotJob& job) { dot(job, 1); }
 
 #endif
 

@@ -27,7 +27,7 @@ struct DotJob {
   int32_t chunks;  // pieces of 16 inputs, at least 1
   int8_t* out;     // pixel p, channel c at out[p * stride + c]
   int32_t stride;  // at most 65,532
-  int32_t pairs;   // of pixels, at least 1; `dot_single` does one pixel
+  int32_t pairs;   // of pixels, at least 1
   int32_t output_zero_point;
   int32_t output_min;
   int32_t output_max;
@@ -36,8 +36,26 @@ struct DotJob {
 // Bytes of a stream for every four output channels.
 inline int32_t block_bytes(int32_t chunks) { return chunks * 64 + 48; }
 
-void dot_pairs(const DotJob& job, int32_t finish);
-void dot_single(const DotJob& job, int32_t finish);
+// The routines. A name says how many chunks a job has, where it is not any number, and how it ends: those
+// without a number of chunks take any, `saturated` is kSaturate, `fixed` kSignFix and `clamped` kGeneral.
+using DotRoutine = void (*)(const DotJob&);
+
+// Of pairs of pixels.
+void pairs_saturated(const DotJob& job);
+void pairs_of_1_saturated(const DotJob& job);
+void pairs_of_2_saturated(const DotJob& job);
+void pairs_of_3_saturated(const DotJob& job);
+void pairs_of_4_saturated(const DotJob& job);
+void pairs_fixed(const DotJob& job);
+void pairs_of_1_fixed(const DotJob& job);
+void pairs_of_2_fixed(const DotJob& job);
+void pairs_of_3_fixed(const DotJob& job);
+void pairs_of_4_fixed(const DotJob& job);
+void pairs_clamped(const DotJob& job);
+// Of one pixel.
+void single_saturated(const DotJob& job);
+void single_fixed(const DotJob& job);
+void single_clamped(const DotJob& job);
 
 }  // namespace arm_mve
 }  // namespace tflm_mcunet

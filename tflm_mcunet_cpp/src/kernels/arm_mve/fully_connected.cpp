@@ -11,8 +11,8 @@ inline int32_t smaller(int32_t a, int32_t b) { return a < b ? a : b; }
 void fully_connected_mve_row(const void* params, const void* const* rows, void* out, const Columns& columns,
                              void* scratch) {
   const FullyConnectedMve& layer = *static_cast<const FullyConnectedMve*>(params);
-  const int32_t block = arm_mve::block_bytes(layer.chunks);
   int8_t* const spare = static_cast<int8_t*>(scratch);
+  const int32_t block = arm_mve::block_bytes(layer.chunks);
   arm_mve::DotJob job = {static_cast<const int8_t*>(rows[0]),
                          0,
                          nullptr,
@@ -30,7 +30,7 @@ void fully_connected_mve_row(const void* params, const void* const* rows, void* 
     job.stream = layer.stream + unit / 4 * block;
     if (whole > 0) {
       job.stream_end = job.stream + whole / 4 * block;
-      arm_mve::dot_single(job, layer.finish);
+      layer.single(job);
       job.out += whole;
       unit += whole;
       continue;
@@ -39,7 +39,7 @@ void fully_connected_mve_row(const void* params, const void* const* rows, void* 
     const int32_t last = smaller(4, within + columns.end - unit);
     job.stream_end = job.stream + block;
     job.out = spare;
-    arm_mve::dot_single(job, layer.finish);
+    layer.single(job);
     job.out = output + last - within;
     for (int32_t i = within; i < last; ++i) {
       output[i - within] = spare[i];

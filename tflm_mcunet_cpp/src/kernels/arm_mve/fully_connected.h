@@ -10,10 +10,10 @@
 namespace tflm_mcunet {
 
 struct FullyConnectedMve {
-  const int8_t* stream;  // DotJob::stream; a unit is a channel
-  int32_t chunks;        // pieces of 16 inputs, the last one filled up with weights of 0
+  arm_mve::DotRoutine single;  // of the layer's ending
+  const int8_t* stream;        // DotJob::stream; a unit is a channel
+  int32_t chunks;              // pieces of 16 inputs, the last one filled up with weights of 0
   int32_t output_zero_point;
-  int32_t finish;  // arm_mve::Finish
   int32_t output_min;
   int32_t output_max;
 };
