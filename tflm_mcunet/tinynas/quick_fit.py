@@ -6,12 +6,15 @@ from collections.abc import Callable
 
 import numpy as np
 
+from tflm_mcunet.schedule.stages import plan_stages
 from tflm_mcunet.tinynas.architecture import Architecture
-from tflm_mcunet.tinynas.budget import Budget, MemoryOracle, quick_arena_bytes, quick_bounds
+from tflm_mcunet.tinynas.budget import Budget, MemoryOracle, Need, quick_arena_bytes, quick_bounds
 from tflm_mcunet.tinynas.build import graph_of
 from tflm_mcunet.tinynas.flash import CODE_BYTES
 from tflm_mcunet.tinynas.layer_bound import layer_bound_bytes
+from tflm_mcunet.tinynas.schedule_genes import need_of_plan
 from tflm_mcunet.tinynas.space import Space
+from tflm_mcunet.transforms import canonical
 
 #: Networks of a subspace whose needs are computed exactly, and draws to find them among.
 MEASURED, DRAWS = 3, 60
@@ -69,6 +72,13 @@ class QuickFit:
         schedule = schedule or self.budget.schedule
         return quick_arena_bytes(graph_of(network), schedule, max(0, int(enough)))
 
+    def _need(self, network: Architecture) -> Need:
+        """What a network takes; in stages by the quick plan, since the careful one takes seconds."""
+        if self.budget.schedule != "stream":
+            return self.oracle.need(network)
+        clean = canonical(graph_of(network))[0]
+        return need_of_plan(plan_stages(clean, kinds=("layer", "stream"), effort="quick"), self.budget)
+
     def _measure(self, subspace: Space) -> None:
         random = np.random.default_rng(0)
         srams, flashes = [], []
@@ -76,10 +86,10 @@ class QuickFit:
             network = subspace.architecture(subspace.sample(random))
             if not self(network):
                 continue
-            need, weights = self.oracle.need(network), network.parameters
+            need = self._need(network)
             code = 0 if self.budget.schedule == "tflm" else CODE_BYTES
             srams.append(need.sram_bytes - self._arena(network))
-            flashes.append((need.flash_bytes - code) / weights)
+            flashes.append((need.flash_bytes - code) / network.parameters)
             if len(srams) == MEASURED:
                 break
         if srams:
