@@ -17,8 +17,12 @@ from tflm_mcunet.codegen.call import Call, Params, Symbol
 #: Runs shorter than this are left to the portable kernel.
 _LEAST_RUN = 4
 
-_SOURCES = {"SumDsp": "kernels/arm_dsp/sum", "ProductDsp": "kernels/arm_dsp/product"}
-_ROWS = {"SumDsp": "sum_dsp_row", "ProductDsp": "product_dsp_row"}
+_SOURCES = {
+    "Sum": "kernels/arm_dsp/sum_exact",
+    "SumDsp": "kernels/arm_dsp/sum",
+    "ProductDsp": "kernels/arm_dsp/product",
+}
+_ROWS = {"Sum": "sum_exact_dsp_row", "SumDsp": "sum_dsp_row", "ProductDsp": "product_dsp_row"}
 
 
 def binary(call: Call, is_layer: bool) -> Call | None:
@@ -91,7 +95,10 @@ def _arithmetic(params: Params, channels: int) -> Params | None:
     """The constants of the row kernel for `Sum` or `Product`, or None where none are exact."""
     if params.struct == "Sum":
         found = dsp_sum.constants(params.fields)
-        return Params("SumDsp", {"channels": channels, **found}) if found else None
+        if found:
+            return Params("SumDsp", {"channels": channels, **found})
+        shifts = [params.fields[f"{which}_shift"] for which in ("first", "second", "output")]
+        return Params("Sum", {**params.fields, "channels": channels}) if max(shifts) <= 0 else None
     constants = product_constants(params.fields)
     return Params("ProductDsp", {"channels": channels, **constants}) if constants else None
 

@@ -7,6 +7,7 @@
 #include "../row.h"
 #include "product.h"
 #include "sum.h"
+#include "sum_exact.h"
 
 namespace tflm_mcunet {
 

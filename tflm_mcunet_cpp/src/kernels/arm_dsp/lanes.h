@@ -44,6 +44,13 @@ inline uint32_t larger_bytes(uint32_t a, uint32_t b) {
   return result;
 }
 
+// a * b / 2^32, to nearest, halves upwards.
+inline int32_t multiply_rounded(int32_t a, int32_t b) {
+  int32_t result;
+  asm("smmulr %0, %1, %2" : "=r"(result) : "r"(a), "r"(b));
+  return result;
+}
+
 inline int32_t multiply_low(uint32_t a, uint32_t b) {
   int32_t result;
   asm("smulbb %0, %1, %2" : "=r"(result) : "r"(a), "r"(b));
@@ -77,6 +84,10 @@ inline uint32_t larger_bytes(uint32_t a, uint32_t b) {
     result |= (is_larger ? a : b) & (0xFFu << i);
   }
   return result;
+}
+
+inline int32_t multiply_rounded(int32_t a, int32_t b) {
+  return static_cast<int32_t>((static_cast<int64_t>(a) * b + (static_cast<int64_t>(1) << 31)) >> 32);
 }
 
 inline int32_t multiply_low(uint32_t a, uint32_t b) { return lane(a, 0) * lane(b, 0); }
