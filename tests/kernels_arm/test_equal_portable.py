@@ -85,3 +85,25 @@ def test_sums_over_rows_are_the_portable_ones(tail: str) -> None:
     stages = build_program(conversion.schedule, FAMILY).stages
     assert any(s.call.is_sum and "arm_dsp" in s.call.source for stage in stages for s in stage.steps)
     drawn_dsp.assert_family_agrees(conversion.schedule, FAMILY, BOARD)
+
+
+@needs_board
+def test_layers_take_over_the_padding_before_them_as_whole_layers() -> None:
+    b = GraphBuilder(4)
+    outputs = []
+    for kernel, stride, pads in (
+        (3, 1, (1, 1)),
+        (3, 2, (0, 1)),
+        (5, 2, (2, 2)),
+        (7, 1, (3, 3)),
+        (7, 2, (2, 3)),
+    ):
+        x = b.conv_2d(b.input((1, 11, 9, 4)), 12, activation="RELU6", zero_point=-128)
+        x = b.pad(x, [(0, 0), pads, pads, (0, 0)])
+        x = b.depthwise_conv_2d(x, (kernel, kernel), stride=(stride, stride), padding=VALID)
+        outputs.append(x)
+    schedule = convert(b.finish(outputs), schedule="layer").schedule
+    calls = [s.call for stage in build_program(schedule, FAMILY).stages for s in stage.steps]
+    whole = [c for c in calls if c.kernel.startswith("depthwise_") and c.params.fields["output_rows"] > 1]
+    assert len(whole) == len(outputs)
+    drawn_dsp.assert_family_agrees(schedule, FAMILY, BOARD)

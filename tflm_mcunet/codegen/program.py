@@ -265,17 +265,19 @@ class _Places:
 
 def _layer(places: _Places, number: int, stage: Stage) -> ProgramStage:
     """Operators executed whole, one after the other."""
-    steps = []
+    calls = []
     for index in stage.ops:
         op = places.graph.ops[index]
         if not any(places.has(t) for t in op.outputs) or places.is_a_name(index):
             continue  # A padding or another name for a tensor, which the operator that reads it takes over.
         call = places.folded_call(index) if places.is_folded(op) else lower(places.graph, index)
-        if call.is_copy and _is_in_place(call, places.schedule):
-            continue
+        if not (call.is_copy and _is_in_place(call, places.schedule)):
+            calls.append((index, call))
+    steps = []
+    for index, call in calls:
         scratch = places.scratch.get(number, 0)
         overlaps = _is_overlapping(call, places.schedule)
-        special = places.specialised(call, is_layer=len(stage.ops) == 1, overlaps=overlaps)
+        special = places.specialised(call, is_layer=len(calls) == 1, overlaps=overlaps)
         if special is not call:
             call, scratch = special, places.shared_scratch(special.scratch_bytes)
         operands = tuple(places.whole(view) for view in (*call.inputs, *call.outputs))
