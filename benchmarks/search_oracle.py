@@ -2,6 +2,7 @@
 
     .venv/bin/python benchmarks/search_oracle.py speed
     .venv/bin/python benchmarks/search_oracle.py exact --accepted 200 --programs 10
+    .venv/bin/python benchmarks/search_oracle.py instructions
 
 `exact` draws networks of MCUNet's space until so many are accepted for each device and schedule. Stock TFLite Micro
 runs every network that was accepted for it, and records its arena; of those accepted for the interpreter-free program
@@ -15,9 +16,13 @@ import argparse
 import time
 
 import numpy as np
+from scipy.optimize import nnls
 
 import tflm_mcunet as mcu
+from tflm_mcunet import ops
+from tflm_mcunet.codegen.family import family_of
 from tflm_mcunet.codegen.program import build_program
+from tflm_mcunet.ops import total_macs
 from tflm_mcunet.schedule.schedule import aligned
 from tflm_mcunet.tflite import write
 from tflm_mcunet.tflm import interpreter
@@ -26,6 +31,7 @@ from tflm_mcunet.tinynas.architecture import Architecture
 from tflm_mcunet.tinynas.budget import Budget, MemoryOracle, exact_schedule
 from tflm_mcunet.tinynas.build import graph_of
 from tflm_mcunet.tinynas.flash import constant_bytes
+from tflm_mcunet.tinynas.instructions import instructions_estimate
 from tflm_mcunet.tinynas.space import Space, image_space, mcunet_space, series_space
 from tflm_mcunet.transforms import canonical
 
@@ -109,6 +115,28 @@ def exact(accepted: int, programs: int, schedules: list[str]) -> None:
             )
 
 
+def instructions(networks: int) -> None:
+    """Counted instructions over modelled ones, and the costs that would fit these counts best."""
+    print("core | counted over modelled, least to most | fitted: a dense MAC, a depthwise MAC, a value")
+    for core in ("cortex-m4", "cortex-m55", "rv32imc"):
+        facts, ratios = [], []
+        for number in range(networks):
+            space = list(SPEED_SPACES.values())[1 + number % 2]
+            drawn = space.sample(np.random.default_rng(number))
+            graph = graph_of(space.architecture(drawn), seed=number)
+            engine = "qemu:rv32" if core.startswith("rv32") else f"qemu:{core}"
+            zeros = np.zeros(graph.tensors[graph.inputs[0]].shape, np.int8)
+            counted = mcu.run(mcu.convert(graph, schedule="layer"), zeros, on=engine).instructions
+            assert counted is not None
+            depthwise = sum(ops.macs(graph, op) for op in graph.ops if op.type == "DEPTHWISE_CONV_2D")
+            values = sum(graph.tensors[op.outputs[0]].elements for op in graph.ops)
+            facts.append([(total_macs(graph) - depthwise) / counted, depthwise / counted, values / counted])
+            ratios.append(counted / instructions_estimate(graph, family_of(core)))
+        costs, _ = nnls(np.array(facts), np.ones(networks))
+        fitted = ", ".join(f"{cost:.1f}" for cost in costs)
+        print(f"{core} | {min(ratios):.2f} to {max(ratios):.2f} | {fitted}")
+
+
 def _space_for(budget: Budget) -> Space:
     """MCUNet's space at resolutions and widths of which a fair share fits."""
     widths = (0.2, 0.3) if budget.sram_bytes < 100_000 else (0.2, 0.3, 0.4, 0.5)
@@ -142,16 +170,19 @@ def _as_program(network: Architecture, budget: Budget, seed: int, emulated: str 
 
 
 def main() -> None:
-    """Run one of the two."""
+    """Run one of the three."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("speed", "exact"))
+    parser.add_argument("what", choices=("speed", "exact", "instructions"))
     parser.add_argument("--seconds", type=float, default=4.0, help="of CPU time for each line of `speed`")
     parser.add_argument("--accepted", type=int, default=200)
     parser.add_argument("--programs", type=int, default=10, help="of each line of `exact`, linked and run")
     parser.add_argument("--schedules", nargs="+", default=["layer", "stream", "tflm"])
+    parser.add_argument("--networks", type=int, default=8, help="for `instructions`")
     options = parser.parse_args()
     if options.what == "speed":
         speed(options.seconds)
+    elif options.what == "instructions":
+        instructions(options.networks)
     else:
         exact(options.accepted, options.programs, options.schedules)
 

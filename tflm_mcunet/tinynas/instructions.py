@@ -9,10 +9,12 @@ from tflm_mcunet.graph import Graph
 from tflm_mcunet.ops import macs
 
 #: Instructions for each MAC of dense and of depthwise operators, and for each value of any operator's output; fitted
-#: to counts of emulated cores by `benchmarks/search_instructions.py`, which prints how far off they are.
+#: to counts of emulated cores; `benchmarks/search_oracle.py instructions` prints how far off they are.
 _COSTS: Mapping[str, tuple[float, float, float]] = {
     PORTABLE: (7.0, 10.0, 130.0),
-    "arm_dsp": (2.5, 1.5, 6.5),
+    "arm_dsp": (1.9, 0.5, 14.0),
+    "arm_mve": (0.1, 0.2, 7.6),
+    "riscv": (2.9, 1.0, 55.0),
 }
 _DEFAULT = _COSTS[PORTABLE]
 
