@@ -148,7 +148,7 @@ class MemoryOracle:
         >>> oracle.why_not(Architecture((64, 64, 3), 2, 16, 3, 2, (Block(16, 64, stride=2),)))
         ()
         >>> oracle.why_not(Architecture((224, 224, 3), 2, 32, 3, 2, (Block(16, 64),)))
-        ('SRAM: at least 551,936 bytes, budget 131,072',)
+        ('SRAM: at least 1,605,632 bytes, budget 131,072',)
     """
 
     def __init__(self, budget: Budget) -> None:
