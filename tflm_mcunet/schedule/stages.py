@@ -8,8 +8,9 @@
 3. Ties in peak go to fewer recomputed MACs, then to fewer stages.
 4. The maps between the stages are placed over one another as far as the order allows (`stages_maps`), the rows of each
    stage around them, as contiguous rings where these fit under the peak, else row by row.
-5. With a MAC budget above 1, stages may be cut into strips of columns (`patch`): the path then is the one of lowest
-   peak among those whose recomputed MACs stay within the budget.
+5. With a MAC budget above 1, stages may be cut into tiles of rows and columns (`patch`): the path then is the one of
+   lowest peak among those whose recomputed MACs stay within the budget.
+6. `effort="quick"` (`stages_quick`) is the same with little search, for those who plan thousands of graphs.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from tflm_mcunet.schedule.stages_work import StageWork, shortcuts, size_of, stag
 from tflm_mcunet.schedule.stream_pack import Effort
 
 #: Paths that are placed at most.
-TRIES = 4
+TRIES = 2
 
 #: Orders in which the rows of a stage are packed one by one.
 STARTS = 2
