@@ -66,7 +66,9 @@ def train(model: keras.Model, data: Dataset, epochs: int) -> None:
 def main() -> int:
     """Everything, in order; 1 where board and desk disagree."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", default="digits", help="digits, or a folder with one folder of images a class")
+    parser.add_argument(
+        "--data", default="digits", help="digits, or a folder with one folder of images a class"
+    )
     parser.add_argument("--size", type=int, default=48, help="pixels a side")
     parser.add_argument("--grayscale", action="store_true", help="one channel of a folder's images")
     parser.add_argument("--epochs", type=int, default=12)
