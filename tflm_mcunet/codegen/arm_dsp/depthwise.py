@@ -40,6 +40,8 @@ def depthwise_conv_2d(call: Call, is_layer: bool) -> Call | None:
         return None  # The kernel takes it that every window has a row of the input.
     if shape != (1, 1, 1, kernel, stride) or kernel not in (3, 5, 7) or stride not in (1, 2):
         return None
+    if max(fields["input_width"], channels) >= 1 << 15:
+        return None
     weights = fields["weights"].values.reshape(kernel, kernel, channels).transpose(2, 0, 1)
     if kernel == 3:
         return _depthwise_3x3(call, weights, is_layer)

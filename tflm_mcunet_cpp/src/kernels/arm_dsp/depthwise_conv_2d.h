@@ -17,15 +17,15 @@ struct DepthwiseDsp2D {
   // first weight: the shift less 1.
   const int32_t* stream;
   int32_t constant;  // 2 * output zero point + 1
-  int32_t input_width;
-  int32_t channels;
-  int32_t kernel;       // 5 or 7: rows and columns
-  int32_t stride;       // 1 or 2, of rows and columns
-  int32_t output_rows;  // rows of one call: rows of the window are kernel + (output_rows - 1) * stride
-  int32_t pad_left;
-  int32_t input_zero_point;
-  int32_t output_min;
-  int32_t output_max;
+  uint16_t input_width;
+  uint16_t channels;
+  uint16_t kernel;       // 5 or 7: rows and columns
+  uint16_t stride;       // 1 or 2, of rows and columns
+  uint16_t output_rows;  // rows of one call: rows of the window are kernel + (output_rows - 1) * stride
+  int16_t pad_left;
+  int16_t input_zero_point;
+  int16_t output_min;
+  int16_t output_max;
 };
 
 // RowKernel over DepthwiseDsp2D; the rows of the window in, `output_rows` rows out, one after the other.
