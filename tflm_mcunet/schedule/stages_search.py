@@ -318,7 +318,7 @@ class Planner:
     def _limit_length(self) -> None:
         """Find the candidates by rising length until `MOST_STEPS` are spent; `longest` is what that reaches."""
         count, cuts, left = len(self.rows.nodes), set(self.cuts), MOST_STEPS
-        rows = [self.rows.shape[n.outputs[0]][0] + 10 for n in self.rows.nodes]
+        rows = [sum(self.rows.shape[t][0] for t in n.outputs[:1]) + 10 for n in self.rows.nodes]
         growing = [p for p in self.cuts if p < count]
         for length in range(2, count + 1):
             more = []

@@ -6,6 +6,7 @@ from tflm_mcunet import tflite
 from tflm_mcunet.errors import UsageError
 from tflm_mcunet.graph import Graph
 from tflm_mcunet.transforms.edit import Rewrite, Rewritten, chained
+from tflm_mcunet.transforms.equal_splits import equal_splits
 from tflm_mcunet.transforms.fold_edges import fold_edges
 from tflm_mcunet.transforms.fold_pad import fold_pad
 from tflm_mcunet.transforms.fuse_activation import fuse_activation
@@ -43,7 +44,7 @@ def clean(graph: Graph, *, io: str | None = None, max_mac_overhead: float = 1.0)
     """
     if io not in (None, "int8"):
         raise UsageError(f"Expected `io` to be None or 'int8', got {io!r}")
-    rewrites: list[Rewrite] = [drop_dead_code, drop_identities, fold_pad, fuse_activation]
+    rewrites: list[Rewrite] = [drop_dead_code, drop_identities, equal_splits, fold_pad, fuse_activation]
     if io == "int8":
         rewrites.insert(0, fold_edges)
     result = chained(graph, rewrites)
