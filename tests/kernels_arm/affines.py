@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tflm_mcunet.codegen.arm_dsp.requantize import Affine
+from tflm_mcunet.codegen.merged_requantize import Affine
 
 
 def drawn_affine(random: np.random.Generator, channels: int) -> Affine:

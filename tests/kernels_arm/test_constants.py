@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from affines import drawn_affine
 
-from tflm_mcunet.codegen.arm_dsp import sum as dsp_sum
-from tflm_mcunet.codegen.arm_dsp.requantize import SATURATE, constants, exact_output
+from tflm_mcunet.codegen import merged_sum as dsp_sum
 from tflm_mcunet.codegen.fixed_point import quantize_multiplier
+from tflm_mcunet.codegen.merged_requantize import SATURATE, constants, exact_output
 
 
 def kernel_outputs(found, sums: np.ndarray, channel: int, bits: int, low: int, high: int) -> np.ndarray:

@@ -14,7 +14,7 @@ import pytest
 from affines import drawn_affine
 
 from tflm_mcunet.codegen.arm_dsp.records import records
-from tflm_mcunet.codegen.arm_dsp.requantize import Affine
+from tflm_mcunet.codegen.merged_requantize import Affine
 from tflm_mcunet.cpp import cpp_sources
 from tflm_mcunet.deploy.toolchain import find_compiler
 

@@ -9,7 +9,7 @@ import pytest
 from affines import drawn_affine
 
 from tflm_mcunet.codegen.arm_dsp.records import BITS, Records, records, step_sums
-from tflm_mcunet.codegen.arm_dsp.requantize import CLAMP, SATURATE, SIGN_FIX, Affine
+from tflm_mcunet.codegen.merged_requantize import CLAMP, SATURATE, SIGN_FIX, Affine
 
 
 def reference_outputs(affine: Affine, channel: int, sums: np.ndarray) -> np.ndarray:

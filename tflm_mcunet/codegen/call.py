@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -92,3 +92,17 @@ class Call:
     in_place_scratch_bytes: int = 0
     is_sum: bool = False
     is_copy: bool = False
+
+
+def as_one_row(call: Call) -> Call:
+    """A call whose rows do not know of each other, with the whole map as its only row."""
+    width = call.width * call.outputs[0].height
+    if width >= 1 << 16:
+        return call
+    return replace(
+        call,
+        inputs=tuple(View(v.tensor, 1, v.height * v.row_bytes) for v in call.inputs),
+        outputs=tuple(View(v.tensor, 1, v.height * v.row_bytes) for v in call.outputs),
+        window=Window(),
+        width=width,
+    )

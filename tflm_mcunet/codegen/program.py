@@ -144,7 +144,7 @@ def build_program(schedule: Schedule, family: str = PORTABLE) -> Program:
 
     Args:
         schedule: Schedule.
-        family: str. The kernels: "portable", or "arm_dsp" for Cortex-M4, M7 and M33 (`family_of` tells).
+        family: str. The kernels: "portable", "arm_dsp", "arm_mve" or "riscv" (`family_of` tells).
 
     Raises:
         UnsupportedOpError: for the first operator that has no kernel; nothing is built then.

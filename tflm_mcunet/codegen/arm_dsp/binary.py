@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from tflm_mcunet.codegen.arm_dsp import sum as dsp_sum
+from tflm_mcunet.codegen import merged_sum as dsp_sum
 from tflm_mcunet.codegen.arm_dsp.records import records
-from tflm_mcunet.codegen.arm_dsp.requantize import CLAMP, SATURATE, Affine
-from tflm_mcunet.codegen.arm_dsp.shared import as_one_row
-from tflm_mcunet.codegen.call import Call, Params, Symbol
+from tflm_mcunet.codegen.call import Call, Params, Symbol, as_one_row
+from tflm_mcunet.codegen.merged_requantize import CLAMP, SATURATE, Affine
 
 #: Runs shorter than this are left to the portable kernel.
 _LEAST_RUN = 4

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from tflm_mcunet.codegen.arm_dsp.layer import layer_records
 from tflm_mcunet.codegen.arm_dsp.records import Records
-from tflm_mcunet.codegen.arm_dsp.requantize import CLAMP, SATURATE, SIGN_FIX
-from tflm_mcunet.codegen.arm_dsp.shared import as_one_row, layer_records
-from tflm_mcunet.codegen.call import Call, Constant, Params, Symbol
+from tflm_mcunet.codegen.call import Call, Constant, Params, Symbol, as_one_row
+from tflm_mcunet.codegen.merged_requantize import CLAMP, SATURATE, SIGN_FIX
 
 #: Bytes of scratch for each word of four input values: three widened pixels.
 _WIDENED_BYTES = 24

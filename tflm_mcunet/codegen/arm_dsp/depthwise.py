@@ -10,9 +10,10 @@ import numpy as np
 
 from tflm_mcunet.codegen.arm_dsp.dense import conv_2d
 from tflm_mcunet.codegen.arm_dsp.depthwise_packed import packed_depthwise
-from tflm_mcunet.codegen.arm_dsp.requantize import SATURATE, finish_of
-from tflm_mcunet.codegen.arm_dsp.shared import layer_affine, layer_constants, layer_records
+from tflm_mcunet.codegen.arm_dsp.layer import layer_records
 from tflm_mcunet.codegen.call import Call, Constant, Params, Symbol, View
+from tflm_mcunet.codegen.layer_sums import layer_affine, layer_constants
+from tflm_mcunet.codegen.merged_requantize import SATURATE, finish_of
 from tflm_mcunet.ops import Window
 
 #: Shifts that the core for 3x3 windows knows at stride 1.

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from tflm_mcunet.codegen.arm_dsp.requantize import SATURATE
-from tflm_mcunet.codegen.arm_dsp.shared import layer_constants, sum_bounds
 from tflm_mcunet.codegen.call import Call, Constant, Params, View
+from tflm_mcunet.codegen.layer_sums import layer_constants, sum_bounds
+from tflm_mcunet.codegen.merged_requantize import SATURATE
 
 #: Bytes of widened rows that a call may take; where they take more, rows roll.
 _MOST_HELD_BYTES = 4096

@@ -1,7 +1,7 @@
 """The requantisation records of the dense DSP kernels: two words a channel, proven channel by channel.
 
 A kernel computes ((acc·multiplier >> 32) + constant) >> shift, where acc is 256 times TFLite Micro's sum;
-`requantize.py` says why that is its double rounding. So that a record is small, the kernel knows the constant:
+`merged_requantize.py` says why that is its double rounding. So that a record is small, the kernel knows the constant:
 
 - where the lower clamp hides the sign fix, constant and shift are those of the whole layer: they are the ones of the
   channel with the largest multiplier, and a smaller multiplier loses its lowest bits for that (`layer_records`);
@@ -20,7 +20,7 @@ from functools import cached_property
 
 import numpy as np
 
-from tflm_mcunet.codegen.arm_dsp.requantize import SATURATE, SIGN_FIX, Affine, finish_of
+from tflm_mcunet.codegen.merged_requantize import SATURATE, SIGN_FIX, Affine, finish_of
 
 #: Sums are scaled by 2^8 unless another power is given.
 BITS = 8

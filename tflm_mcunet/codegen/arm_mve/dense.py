@@ -6,9 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from tflm_mcunet.codegen.arm_dsp.shared import as_one_row
 from tflm_mcunet.codegen.arm_mve.shared import GENERAL, SATURATE, SIGN_FIX, LayerSums, layer_sums
-from tflm_mcunet.codegen.call import Call, Constant, Params, Symbol
+from tflm_mcunet.codegen.call import Call, Constant, Params, Symbol, as_one_row
 
 #: Inputs of one vector, and output channels of one block.
 _LANES, _BLOCK = 16, 4

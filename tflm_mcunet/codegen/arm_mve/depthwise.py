@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tflm_mcunet.codegen.arm_dsp.shared import as_one_row
 from tflm_mcunet.codegen.arm_mve.dense import conv_2d
 from tflm_mcunet.codegen.arm_mve.shared import SATURATE, LayerSums, layer_sums
-from tflm_mcunet.codegen.call import Call, Constant, Params, Symbol
+from tflm_mcunet.codegen.call import Call, Constant, Params, Symbol, as_one_row
 
 _LANES = 16
 

@@ -6,10 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from tflm_mcunet.codegen.arm_dsp import lower as arm_dsp
-from tflm_mcunet.codegen.arm_dsp.shared import as_one_row
 from tflm_mcunet.codegen.arm_mve import dense, depthwise
 from tflm_mcunet.codegen.arm_mve import sum as mve_sum
-from tflm_mcunet.codegen.call import Call, Params
+from tflm_mcunet.codegen.call import Call, Params, as_one_row
 
 #: Sources whose kernels here read no byte behind their inputs, so that these may lie in flash.
 EXACT_READERS = arm_dsp.EXACT_READERS

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tflm_mcunet.codegen.arm_dsp.sum import portable_outputs
+from tflm_mcunet.codegen.merged_sum import portable_outputs
 
 #: The kernel shifts by one of these: the more, the finer the factors; the less, the larger the sums that fit.
 _SHIFTS = (22, 20)

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from tflm_mcunet.codegen.arm_dsp import sum as merged_sum
-from tflm_mcunet.codegen.arm_dsp.requantize import SATURATE, Constants
-from tflm_mcunet.codegen.arm_dsp.shared import as_one_row, layer_constants
-from tflm_mcunet.codegen.call import Call, Constant, Params, View
+from tflm_mcunet.codegen import merged_sum
+from tflm_mcunet.codegen.call import Call, Constant, Params, View, as_one_row
+from tflm_mcunet.codegen.layer_sums import layer_constants
+from tflm_mcunet.codegen.merged_requantize import SATURATE, Constants
 from tflm_mcunet.codegen.riscv.pairs import MOST_GROUP, pair_stream, unit_stream
 
 #: Sums are scaled by 2^8 before they are multiplied; `riscv::finished` knows it.

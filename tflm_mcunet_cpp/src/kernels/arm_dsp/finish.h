@@ -1,7 +1,7 @@
 // Requantisation of the DSP family, in one place: how a sum becomes an output value.
 //
-// The constants are found and proven offline (codegen/arm_dsp/records.py and requantize.py). Sums are those
-// of TFLite Micro times 256.
+// The constants are found and proven offline (codegen/arm_dsp/records.py and codegen/merged_requantize.py).
+// Sums are those of TFLite Micro times 256.
 #ifndef TFLM_MCUNET_KERNELS_ARM_DSP_FINISH_H_
 #define TFLM_MCUNET_KERNELS_ARM_DSP_FINISH_H_
 

@@ -1,4 +1,4 @@
-"""The constants of the DSP family's ADD and SUB: one multiplication for each operand, tried on every pair of values."""
+"""ADD and SUB with one multiplication for each operand: constants that are tried on every pair of values."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _STEPS = (0, 1, -1, 2, -2, 4, -4, 8, -8)
 
 
 def constants(fields: Mapping[str, Any]) -> dict[str, int] | None:
-    """The fields of `SumDsp` for those of `Sum`, or None where no constants give its outputs for all pairs."""
+    """The fields of `SumDsp` and `SumRv` for those of `Sum`, or None where none give its outputs for all pairs."""
     if (fields["output_min"], fields["output_max"]) != (-128, 127):
         return None
     exact = portable_outputs(fields)

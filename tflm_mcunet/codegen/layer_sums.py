@@ -1,17 +1,13 @@
-"""What the DSP family's lowerings share: a layer's requantisation, and whole maps seen as one row."""
+"""The sums of a layer, as the kernel families need to know them: their bounds, and how they become outputs."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from tflm_mcunet.codegen.arm_dsp.records import Records, records
-from tflm_mcunet.codegen.arm_dsp.requantize import Affine, Constants, constants
-from tflm_mcunet.codegen.call import Call, View
-from tflm_mcunet.ops import Window
+from tflm_mcunet.codegen.merged_requantize import Affine, Constants, constants
 
 
 def layer_constants(fields: Mapping[str, Any], weights: np.ndarray, bits: int) -> Constants | None:
@@ -23,15 +19,6 @@ def layer_constants(fields: Mapping[str, Any], weights: np.ndarray, bits: int) -
     smallest, largest = sum_bounds(fields, weights)
     offset = sum_offset(fields, weights, bits)
     return constants(layer_affine(fields), smallest, largest, offset, bits)
-
-
-def layer_records(
-    fields: Mapping[str, Any], weights: np.ndarray, bits: int = 8, *, is_shared: bool = True, grain: int = 1
-) -> Records | None:
-    """The records of a layer with `weights` [channels, inputs]; `bits` as for `layer_constants`, else `records`."""
-    smallest, largest = sum_bounds(fields, weights)
-    offset = sum_offset(fields, weights, bits)
-    return records(layer_affine(fields), smallest, largest, offset, bits, is_shared=is_shared, grain=grain)
 
 
 def sum_offset(fields: Mapping[str, Any], weights: np.ndarray, bits: int) -> np.ndarray:
@@ -62,17 +49,3 @@ def sum_bounds(fields: Mapping[str, Any], weights: np.ndarray) -> tuple[np.ndarr
     bias = fields["bias"].values.astype(np.int64) if fields["bias"] else np.zeros(len(values), np.int64)
     low, high = values * (-128 - zero_point), values * (127 - zero_point)
     return np.minimum(low, high).sum(axis=1) + bias, np.maximum(low, high).sum(axis=1) + bias
-
-
-def as_one_row(call: Call) -> Call:
-    """A call whose rows do not know of each other, with the whole map as its only row."""
-    width = call.width * call.outputs[0].height
-    if width >= 1 << 16:
-        return call
-    return replace(
-        call,
-        inputs=tuple(View(v.tensor, 1, v.height * v.row_bytes) for v in call.inputs),
-        outputs=tuple(View(v.tensor, 1, v.height * v.row_bytes) for v in call.outputs),
-        window=Window(),
-        width=width,
-    )

@@ -1,4 +1,6 @@
-"""The requantisation of the DSP kernels: three instructions a value, each channel's constants proven offline.
+"""Requantisation with merged rounding: three instructions a value, each channel's constants proven offline.
+
+For kernels of cores without a rounding high multiply.
 
 TFLite Micro takes V = floor((a·m + 2^30) / 2^31), then V / 2^e rounded to nearest with halves away from zero, then
 the zero point and the clamps. Nested floors merge: with the sum scaled by 2^b, ((2^b·a·m >> 32) + C) >> s is the same
