@@ -115,8 +115,10 @@ def convert(
             "stream" and "patch" let rows or patches flow through stages; "auto" takes what needs the least
             SRAM.
         max_mac_overhead: float, at least 1. How many MACs patches may cost, as a factor.
-        prefer: str. "sram", or "speed": as few operators as possible run row by row, without more bytes than the
-            lowest peak needs, or within the target's SRAM where a target is given.
+        prefer: str. "sram" for the lowest peak, or "speed": streams that take hardly more instructions than layers.
+            Without a target that is the plan of fewest bytes whose streams cost about 3 % by a model of them (up to
+            three times the lowest peak, never as much as layers need; `skipped` tells how much); with a target, the
+            plan whose streams cost least within its SRAM.
         input: str. "resident", or "rows" where the caller feeds the image's rows.
         io: str or None. "int8" drops QUANTIZE and DEQUANTIZE at the edges: inputs and outputs become int8.
 
@@ -140,7 +142,7 @@ def convert(
         raise UsageError("the model already holds stages", "convert the model that it was made from")
     graph, notes = canonical(source, io=io)
     before = memory(source).head_bytes
-    room = max(0, target.sram - RESERVED_BYTES) if target and target.sram and prefer == "speed" else 0
+    room = max(1, target.sram - RESERVED_BYTES) if target and target.sram and prefer == "speed" else 0
     plan, refused = _schedule(graph, schedule, max_mac_overhead, prefer, input, room)
     dense = plan
     if max_mac_overhead > 1 and plan.kind != "layer":
@@ -243,7 +245,7 @@ def _schedule(
         max_mac_overhead=max_mac_overhead,
         input=input,
         prefer="speed" if kind == "in_place" else prefer,
-        sram=room,
+        sram=1 if kind == "in_place" else room,  # as few streams as the lowest peak allows
         longest=1 if kind == "in_place" else 0,
         spread_maps=spread_maps and max_mac_overhead > 1,
     )

@@ -1,4 +1,4 @@
-"""`prefer="speed"` streams fewer MACs in no more bytes, or in the bytes that the target has, and changes no output."""
+"""`prefer="speed"`: streams cost little more than layers, or as little as the given bytes allow; no output changes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from tflm_mcunet.builder import GraphBuilder
 from tflm_mcunet.convert import convert
 from tflm_mcunet.execute import run
 from tflm_mcunet.graph import Graph
+from tflm_mcunet.schedule.rows import row_graph
 from tflm_mcunet.schedule.stages import plan_stages, streamed_macs
+from tflm_mcunet.schedule.stages_cost import schedule_cost, streaming_cost
+from tflm_mcunet.schedule.stages_speed import MOST_COST
 from tflm_mcunet.targets import Target
 
 
@@ -27,19 +30,61 @@ def funnel(seed: int) -> Graph:
 @pytest.mark.parametrize("input", ["resident", "rows"])
 def test_fewer_macs_are_streamed_in_no_more_bytes(input: str) -> None:
     least = plan_stages(funnel(1), input=input)
-    fast = plan_stages(funnel(1), input=input, prefer="speed")
+    fast = plan_stages(funnel(1), input=input, prefer="speed", sram=1)
     assert fast.arena_bytes <= least.arena_bytes
     assert streamed_macs(fast) < 0.9 * streamed_macs(least)
 
 
+@pytest.mark.parametrize("input", ["resident", "rows"])
+def test_without_a_target_streams_cost_little_in_fewer_bytes_than_layers(input: str) -> None:
+    graph, rows = funnel(1), row_graph(funnel(1))
+    goal = MOST_COST * sum(node.macs for node in rows.nodes)
+    least, fast = plan_stages(graph, input=input), plan_stages(graph, input=input, prefer="speed")
+    assert schedule_cost(rows, least) > goal >= schedule_cost(rows, fast)
+    assert least.arena_bytes < fast.arena_bytes < plan_stages(graph, kinds=("layer",)).arena_bytes
+    assert any(f"{fast.arena_bytes} bytes where the lowest peak is" in note for note in fast.notes)
+
+
+def test_where_streams_cost_little_no_bytes_are_spent() -> None:
+    b = GraphBuilder(3)
+    x = b.input((1, 24, 24, 3))
+    for channels in (16, 16, 24):
+        x = b.conv_2d(x, channels, (3, 3), activation="RELU")
+    graph = b.finish([x])
+    fast = plan_stages(graph, prefer="speed")
+    assert fast.kind != "layer"
+    assert fast.arena_bytes == plan_stages(graph).arena_bytes
+
+
+def test_where_no_stream_costs_little_all_are_layers() -> None:
+    b = GraphBuilder(4)
+    x = b.depthwise_conv_2d(b.conv_2d(b.input((1, 24, 24, 8)), 32), (5, 5), stride=(2, 2))
+    graph = b.finish([b.conv_2d(x, 8)])
+    assert plan_stages(graph, prefer="sram").kind != "layer"
+    fast = plan_stages(graph, prefer="speed")
+    assert fast.kind == "layer"
+    assert any("where the lowest peak is" in note for note in fast.notes)
+    assert convert(graph, schedule="stream", prefer="speed").schedule.kind == "layer"
+
+
+def test_rows_of_a_depthwise_convolution_cost_most_but_alone_it_runs_whole() -> None:
+    rows = row_graph(funnel(1))
+    first, expand, depthwise, project = rows.nodes[:4]
+    together = streaming_cost(rows, (expand, depthwise, project))
+    others = streaming_cost(rows, (expand,)) + streaming_cost(rows, (project,))
+    assert together > 2 * others
+    assert streaming_cost(rows, (depthwise,)) < 0.1 * (together - others)
+    assert streaming_cost(rows, (first,)) < 0.02 * first.macs + 5000
+
+
 def test_room_turns_streams_into_layers() -> None:
-    least = plan_stages(funnel(1))
+    rows, least = row_graph(funnel(1)), plan_stages(funnel(1))
     rooms = [least.arena_bytes * n // 4 for n in (4, 5, 6, 8, 16)]
     plans = [plan_stages(funnel(1), prefer="speed", sram=room) for room in rooms]
     assert all(p.arena_bytes <= room for p, room in zip(plans, rooms, strict=True))
-    streamed = [streamed_macs(p) for p in plans]
-    assert streamed == sorted(streamed, reverse=True)
-    assert streamed[-1] == 0
+    costs = [schedule_cost(rows, p) for p in plans]
+    assert costs == sorted(costs, reverse=True)
+    assert costs[-1] == 0 < costs[0] < schedule_cost(rows, least)
 
 
 def test_outputs_do_not_depend_on_the_preference() -> None:

@@ -44,6 +44,20 @@ def test_chains(first: int, source: str) -> None:
     assert_equal_to_tflm(graphs, schedules)
 
 
+def test_chains_that_prefer_speed_in_some_bytes_more() -> None:
+    graphs = [chain(seed) for seed in range(400, 400 + BATCH)]
+    least = [plan_stages(g, kinds=("layer", "stream")) for g in graphs]
+    schedules = [
+        plan_stages(g, kinds=("layer", "stream"), prefer="speed", sram=s.arena_bytes * 5 // 4)
+        for g, s in zip(graphs, least, strict=True)
+    ]
+    others = [
+        s for s, other in zip(schedules, least, strict=True) if s.stages != other.stages and s.kind != "layer"
+    ]
+    assert len(others) > 8
+    assert_equal_to_tflm([s.graph for s in others], others)
+
+
 @pytest.mark.parametrize("first", range(0, 200, BATCH))
 def test_networks_of_every_kind(first: int) -> None:
     graphs = [network(seed) for seed in range(first, first + BATCH)]

@@ -24,6 +24,7 @@ from tflm_mcunet.schedule.rows import RowGraph, row_graph
 from tflm_mcunet.schedule.schedule import ALIGNMENT, Buffer, Schedule, aligned
 from tflm_mcunet.schedule.stages_plans import plans_of, wide_plans
 from tflm_mcunet.schedule.stages_quick import least_layer_bytes, quick_plan
+from tflm_mcunet.schedule.stages_speed import within_bytes, within_cost
 from tflm_mcunet.schedule.stages_work import size_of
 
 KINDS = ("layer", "stream", "patch")
@@ -57,8 +58,9 @@ def plan_stages(
         max_mac_overhead: float, at least 1. The most MACs a plan may take, as a factor of the graph's own.
         input: str. "resident": the input lies in the arena. "rows": the caller feeds its rows, none is kept longer
             than needed.
-        prefer: str. "sram" for the lowest peak; "speed" for the fewest MACs in streams among the plans that take no
-            more than the lowest peak, or than `sram` where that is more.
+        prefer: str. "sram" for the lowest peak; "speed" for streams that cost few instructions more than layers: with
+            `sram` the fewest in the larger of that and the lowest peak, without it the plan of fewest bytes in which
+            they cost 3.5 % (modelled, `stages_cost`), or layers where none is so cheap.
         row_alignment: int. Offsets of rows that are held inside a stage are multiples of it.
         map_alignment: int. Offsets of whole maps are multiples of it.
         effort: int or str. Block placements to spend on getting nearer to the bound (about 10 µs each), or "quick": for
@@ -67,7 +69,7 @@ def plan_stages(
             Buffer larger than its tensor), which lets strips write over their input. Our own engine runs that; the
             tensors of TFLite Micro are dense.
         sram: int. Bytes that are good enough: with effort "quick" the search may end there, with prefer "speed" a plan
-            may take them; 0 for the lowest.
+            may take them; 0 for the lowest, with prefer "speed" for as many as few instructions take.
         longest: int. The most operators of a stage (those that vanish into others not counted), 0 for any number. With
             1, operators run one after the other, some of them row by row over their own input.
 
@@ -120,10 +122,14 @@ def plan_stages(
             plan = ways.within(spare, plan.arena_bytes) or plan
     plan = _or_layers(rows, plan, fed, plans_of(rows, ("layer",), fed, alignments, notes, effort).lowest)
     if prefer == "speed" and "stream" in chosen and plan.kind != "layer":
-        floor = max(plan.arena_bytes, sram)
-        fewer = plans_of(rows, ("layer", "stream"), fed, alignments, notes, effort, floor, most).lowest()
-        if fewer.arena_bytes <= floor and streamed_macs(fewer) < streamed_macs(plan):
-            return fewer
+
+        def plan_in(floor: int) -> Schedule:
+            return plans_of(rows, ("layer", "stream"), fed, alignments, notes, effort, floor, most).lowest()
+
+        if sram:
+            return within_bytes(rows, plan, sram, plan_in)
+        layers = None if fed >= 0 else plans_of(rows, ("layer",), fed, alignments, notes, effort).lowest()
+        return within_cost(rows, plan, layers, plan_in)
     return plan
 
 

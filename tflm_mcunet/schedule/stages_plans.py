@@ -43,7 +43,7 @@ class Plans:
         """
         best: Schedule | None = None
         charged: list[tuple[Candidate, int | None, int]] = []
-        for _ in range(1 + (CHARGES if spare else 0)):
+        for _ in range(1 + (CHARGES if spare or self.planner.floor else 0)):
             self.planner.allow(min(below, best.arena_bytes) if best else min(self.planner.ceiling, below))
             path = self.planner.best_path(spare)
             goal = max(self.planner.floor, max((c.known for c in path), default=1 << 60))
@@ -107,7 +107,7 @@ def plans_of(
         alignments: (int, int). Of rows inside a stage, of whole maps.
         notes: sequence of str. What was not done, and why.
         effort: int. Block placements to spend on getting nearer to the bound.
-        floor: int. Bytes that a plan may take if it streams fewer MACs for them; 0 for the lowest peak.
+        floor: int. Bytes that a plan may take if its streams cost less for them; 0 for the lowest peak.
         longest: int. The most nodes of a stage.
     """
     planner = Planner(rows, tuple(kinds), fed, *alignments, Effort(effort // 2), longest=longest, floor=floor)

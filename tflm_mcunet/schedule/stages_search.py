@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from tflm_mcunet.schedule.patch import Tiling, can_tile, tiled
 from tflm_mcunet.schedule.rows import RowGraph
 from tflm_mcunet.schedule.stages_build import place_rows
+from tflm_mcunet.schedule.stages_cost import streaming_cost
 from tflm_mcunet.schedule.stages_live import runs
 from tflm_mcunet.schedule.stages_maps import gaps, place_maps
 from tflm_mcunet.schedule.stages_patch import PatchCosts
@@ -35,6 +36,7 @@ class Candidate:
     best: StageWork | None = None
     level: int = -1
     macs: int = 0
+    streaming_cost: int = 0
     tiling: Tiling | None = None
 
     @property
@@ -47,9 +49,8 @@ Edge = tuple[int, int, int, int, Candidate]
 
 
 def _price(candidate: Candidate, floor: int) -> int:
-    """One for each stage; where there is a floor, streamed MACs count before stages."""
-    is_streamed = not candidate.works or candidate.works[0].kind != "layer"
-    return 1 + (candidate.macs << 10 if floor and is_streamed else 0)
+    """One for each stage; where there is a floor, what streaming costs counts before stages."""
+    return 1 + (candidate.streaming_cost << 10 if floor else 0)
 
 
 def _fewest_macs(edges: Sequence[Edge], peak: int, spare: int, count: int, floor: int = 0) -> list[Candidate]:
@@ -74,8 +75,8 @@ def _fewest_macs(edges: Sequence[Edge], peak: int, spare: int, count: int, floor
 class Planner:
     """The candidates of one graph. `best_path` finds the partition.
 
-    Where `floor` is given, peaks below it are as good as `floor`, and of such partitions that which streams the fewest
-    MACs is the best: a whole operator shares more between its rows than one that computes them one by one.
+    Where `floor` is given, peaks below it are as good as `floor`, and of such partitions that whose streams cost least
+    (`stages_cost`) is the best: a whole operator shares more between its rows than one that computes them one by one.
     """
 
     rows: RowGraph
@@ -131,6 +132,8 @@ class Planner:
                     found.append(Candidate(first, last, works, min(w.live_bytes for w in works)))
             for c in found:
                 c.macs = sum(n.macs for n in self.rows.nodes[first:last])
+                if self.floor and not (c.works and c.works[0].kind == "layer"):
+                    c.streaming_cost = streaming_cost(self.rows, self.rows.nodes[first:last])
             self.memo[key] = found
         return self.memo[key]
 
