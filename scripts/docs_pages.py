@@ -123,7 +123,8 @@ file states its tensors. *C++ program*: engines host and qemu, int8; what it can
 operator's index, type and tensors. The real TFLite Micro (`--on tflm`) runs every operator that it has.
 
 `SPLIT_V` into equal parts is turned into `SPLIT`. Resource variables (`VAR_HANDLE`, `READ_VARIABLE`, `ASSIGN_VARIABLE`,
-`CALL_ONCE`) become inputs and outputs by `tflm_mcunet.transforms.explicit_state`.
+`CALL_ONCE`) become inputs and outputs by `tflm_mcunet.transforms.explicit_state`, and
+`tflm_mcunet.codegen.stream_state.stream_files` writes the functions that carry them from call to call.
 """
 
 

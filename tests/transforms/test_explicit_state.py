@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +12,9 @@ from transform_runs import needs_tflm, types
 
 from tflm_mcunet import tflite
 from tflm_mcunet.builder import GraphBuilder
+from tflm_mcunet.codegen.emit import emit, write
+from tflm_mcunet.codegen.program import build_program
+from tflm_mcunet.codegen.stream_state import stream_files
 from tflm_mcunet.convert import convert
 from tflm_mcunet.errors import UnsupportedOpError
 from tflm_mcunet.execute import run as run_anywhere
@@ -19,9 +24,11 @@ from tflm_mcunet.tflm.interpreter import run
 from tflm_mcunet.transforms import equal_splits, explicit_state
 
 STEPS = 12
+#: What the variable holds at first: one byte everywhere, or different ones.
+FIRST = (bytes([5] * 24), bytes(range(230, 254)))
 
 
-def streaming(first: int = 5, assign: bool = True) -> Graph:
+def streaming(first: bytes = FIRST[0], assign: bool = True) -> Graph:
     """A running window of 4 rows: the variable keeps the last 3, and a convolution reads all 4."""
     b = GraphBuilder(3)
     x = b.input((1, 1, 1, 8), scale=0.1, zero_point=3)
@@ -56,7 +63,7 @@ def streaming(first: int = 5, assign: bool = True) -> Graph:
     once = Graph(
         tensors=(
             Tensor("handle", (), "resource"),
-            Tensor("first", (1, 3, 1, 8), "int8", quantized, bytes([first] * 24)),
+            Tensor("first", (1, 3, 1, 8), "int8", quantized, first),
         ),
         ops=(
             Op("VAR_HANDLE", (), (0,), {"container": "", "shared_name": "rows"}),
@@ -72,7 +79,7 @@ def streaming(first: int = 5, assign: bool = True) -> Graph:
 
 
 @needs_tflm
-@pytest.mark.parametrize("first", [5, 250])
+@pytest.mark.parametrize("first", FIRST, ids=("one byte", "a table"))
 def test_a_sequence_gives_the_stateful_models_bytes_in_tflite_micro_and_in_the_program(first):
     stateful = streaming(first)
     steps = np.random.default_rng(1).integers(-128, 128, (STEPS, 1, 1, 1, 8)).astype(np.int8)
@@ -94,6 +101,31 @@ def test_a_sequence_gives_the_stateful_models_bytes_in_tflite_micro_and_in_the_p
     following = np.stack([*(s[0] for s in states[1:]), state[0]])
     assert outputs[0].tobytes() == np.stack(expected).tobytes()
     assert outputs[1].tobytes() == following.tobytes()
+
+
+@needs_tflm
+@pytest.mark.parametrize("first", FIRST, ids=("one byte", "a table"))
+def test_the_program_keeps_the_state_by_itself(first, tmp_path):
+    stateful = streaming(first)
+    steps = np.random.default_rng(3).integers(-128, 128, (STEPS, 1, 1, 1, 8)).astype(np.int8)
+    expected = b"".join(o[0].tobytes() for o in run(tflite.write(stateful), [[x] for x in steps]).outputs)
+    state = explicit_state(stateful)
+    write(emit(build_program(convert(state.graph).schedule)) | stream_files(state), tmp_path)
+    feed = Path(__file__).resolve().parents[2] / "examples" / "wake_word" / "feed.cpp"
+    flags = [
+        "-std=c++14",
+        "-O1",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        "-fno-exceptions",
+        "-fno-rtti",
+        "-ffp-contract=off",
+    ]
+    sources = [feed, *sorted(tmp_path.rglob("*.cpp"))]
+    subprocess.run(["g++", *flags, "-I", tmp_path, "-o", tmp_path / "feed", *sources], check=True)
+    ran = subprocess.run([tmp_path / "feed"], input=steps.tobytes(), capture_output=True, check=True)
+    assert ran.stdout == expected
 
 
 def test_a_variable_without_a_new_or_a_first_value_is_refused():
