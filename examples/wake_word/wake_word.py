@@ -52,7 +52,9 @@ def word(name: str) -> Word:
     """A network of pymicro-wakeword, which is not imported: only its files are used."""
     found = importlib.util.find_spec("pymicro_wakeword")
     if found is None or not found.submodule_search_locations:
-        raise mcu.ToolError("pymicro-wakeword is not installed", "pip install -c constraints.txt '.[speech]'")
+        raise mcu.ToolError(
+            "pymicro-wakeword is not installed", "pip install -c constraints.txt -e '.[speech]'"
+        )
     folder = Path(found.submodule_search_locations[0]) / "models"
     if not (folder / f"{name}.json").exists():
         known = ", ".join(sorted(p.stem for p in folder.glob("*.json")))

@@ -175,3 +175,9 @@ def test_a_model_with_variables_is_planned_and_computes_what_it_did():
     inputs = [[x] for x in steps]
     before, after = run(tflite.write(graph), inputs).outputs, run(conversion.tflite, inputs).outputs
     assert [o[0].tobytes() for o in after] == [o[0].tobytes() for o in before]
+
+
+def test_who_runs_variables_in_the_program_is_told_how():
+    with pytest.raises(UnsupportedOpError) as refused:
+        run_anywhere(streaming(), np.zeros((1, 1, 1, 8), np.int8), on="host")
+    assert "explicit_state" in refused.value.hint

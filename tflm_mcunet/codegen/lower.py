@@ -38,6 +38,10 @@ _OWN_SHAPE_CHECK = ("EXPAND_DIMS", "FULLY_CONNECTED", "RESHAPE", "SQUEEZE")
 _MOST_DIMENSIONS = 6
 _ANY_DIMENSIONS = ("MEAN", "QUANTIZE", "RESHAPE", "SPLIT", "SQUEEZE")
 
+#: Operators of a model that keeps state; what makes it run.
+_VARIABLES = ("ASSIGN_VARIABLE", "CALL_ONCE", "READ_VARIABLE", "VAR_HANDLE")
+_VARIABLES_HINT = "tflm_mcunet.transforms.explicit_state turns variables into inputs and outputs"
+
 #: Operator type -> its lowering as a sum over rows.
 LOWER_SUM: Mapping[str, Callable[[Graph, int, Window], Call]] = lower_sum_rows.LOWER_SUM
 
@@ -58,7 +62,9 @@ def lower(graph: Graph, index: int, window: Window | None = None, checked: Graph
     if lowering is None:
         raise UnsupportedOpError(
             f"{graph.describe(index)}: the C++ kernels have no {graph.ops[index].name}",
-            f"supported: {', '.join(sorted(LOWER))}",
+            _VARIABLES_HINT
+            if graph.ops[index].type in _VARIABLES
+            else f"supported: {', '.join(sorted(LOWER))}",
         )
     _require_shapes(checked or graph, index)
     call = lowering(graph, index, window)
