@@ -250,7 +250,10 @@ def _schedule(
         spread_maps=spread_maps and max_mac_overhead > 1,
     )
     is_better = staged.arena_bytes < layer.arena_bytes or input == "rows"
-    return (staged if is_better else layer), ()
+    if is_better:
+        return staged, ()
+    why = staged.notes if staged.kind == "layer" else ()
+    return layer, tuple(note for note in why if note.startswith("prefer="))
 
 
 def _check_options(schedule: str, prefer: str, input: str, max_mac_overhead: float) -> None:

@@ -62,7 +62,11 @@ def within_cost(
         if is_allowed and rank(price, found.arena_bytes) < rank(cost, best.arena_bytes):
             best, cost = found, price
     if cost > goal and layers is not None:
-        best, cost = layers, 0
+        note = (
+            f"prefer='speed': every operator runs as a layer, since in fewer bytes streams cost more than "
+            f"{100 * MOST_COST:.1f} % more instructions (modelled); the lowest peak is {plan.arena_bytes} bytes"
+        )
+        return replace(layers, notes=(*layers.notes, note))
     if best.arena_bytes <= plan.arena_bytes:
         return best
     note = (
