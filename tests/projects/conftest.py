@@ -34,7 +34,7 @@ def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="session", params=["resident", "rows"])
+@pytest.fixture(scope="module", params=["resident", "rows"])
 def board(request, model_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
     """(serial port, how the input is fed) of an emulated STM32F405 that runs the small model."""
     if not all(shutil.which(tool) for tool in NEEDED):
