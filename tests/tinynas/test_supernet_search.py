@@ -26,7 +26,7 @@ SPACE = Space(
     stem_channels=16,
     stem_stride=1,
 )
-BOARD = Target("board", sram=9_000, flash=56_000, core="cortex-m4")
+BOARD = Target("board", sram=7_000, flash=50_000, core="cortex-m4")
 PLAN = {
     "training": Training(largest_epochs=2, epochs=2, learning_rate=5e-3),
     "evolution": Settings(8, 4, 4, 4, iterations=2),

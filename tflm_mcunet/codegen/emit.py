@@ -206,7 +206,7 @@ const Workspace kWorkspace = {{kBases, window, counts}};
 {_accessor(f"{name}_output", program.outputs)}"""
 
 
-_NO_OP = "    {nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, 0, 0, 0, 0, 0, 0, {0, 0, 0}, 0, 0, kNoTensor, 0},"
+_NO_OP = "    {" + "nullptr, " * 6 + "0, " * 7 + "{0, 0, 0}, 0, 0, kNoTensor, 0},"
 
 
 def _init_definition(program: Program, name: str) -> str:
