@@ -55,18 +55,25 @@ def supernet(data: datasets.Dataset, seed: int, folder: Path) -> dict[str, float
     searched = time.process_time() - start
     trained = []
     for rank, candidate in enumerate(found.candidates[:FINALISTS]):
-        model, _ = train_final(
-            found.supernet, candidate.choices, x, y, FinalTraining(epochs=30, distillation=0.5), seed=seed
+        final = train_final(
+            found.supernet,
+            candidate.choices,
+            x,
+            y,
+            FinalTraining(epochs=30, distillation=0.5),
+            validation=(x_validation, y_validation),
+            seed=seed,
         )
-        trained.append((accuracy(model, x_validation, y_validation), -rank, model, candidate))
-    validation, _, model, candidate = max(trained, key=lambda one: one[:2])
+        trained.append((accuracy(final.model, x_validation, y_validation), -rank, final, candidate))
+    validation, _, final, candidate = max(trained, key=lambda one: one[:2])
     return {
         "cpu_seconds": time.process_time() - start,
         "search_seconds": searched,
         "networks": len(found.candidates),
         "supernet": candidate.accuracy,
         "validation": validation,
-        "test": accuracy(model, data.x_test, data.y_test),
+        "kept_searched": float(final.kept == "searched"),
+        "test": accuracy(final.model, data.x_test, data.y_test),
         "macs": candidate.architecture.macs,
         "parameters": candidate.architecture.parameters,
     }

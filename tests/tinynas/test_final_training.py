@@ -47,10 +47,10 @@ def test_targets_are_labels_smoothed_and_mixed_with_the_teacher() -> None:
 
 def test_the_winner_begins_where_the_supernet_left_it_and_gets_better(trained: tuple[Supernet, Any]) -> None:
     supernet, (x, y, x_validation, y_validation) = trained
-    untouched, _ = train_final(supernet, SMALL, x, y, FinalTraining(epochs=0))
-    before = accuracy(untouched, x_validation, y_validation)
+    untouched = train_final(supernet, SMALL, x, y, FinalTraining(epochs=0))
+    before = accuracy(untouched.model, x_validation, y_validation)
     assert before == pytest.approx(supernet.accuracy(SMALL, x_validation, y_validation))
-    model, history = train_final(
+    final = train_final(
         supernet,
         SMALL,
         x,
@@ -58,19 +58,35 @@ def test_the_winner_begins_where_the_supernet_left_it_and_gets_better(trained: t
         FinalTraining(epochs=4, distillation=0.5),
         validation=(x_validation, y_validation),
     )
-    assert accuracy(model, x_validation, y_validation) > before
-    assert history["val_accuracy"][-1] == pytest.approx(accuracy(model, x_validation, y_validation), abs=1e-6)
-    anew, _ = train_final(supernet, SMALL, x, y, FinalTraining(epochs=0, inherits=False))
-    assert accuracy(anew, x_validation, y_validation) < before
+    after = accuracy(final.model, x_validation, y_validation)
+    assert after > before
+    assert final.history["val_accuracy"][-1] == pytest.approx(after, abs=1e-6)
+    assert final.kept == "trained"
+    assert (final.searched_accuracy, final.trained_accuracy) == (pytest.approx(before), pytest.approx(after))
+    anew = train_final(supernet, SMALL, x, y, FinalTraining(epochs=0, inherits=False))
+    assert accuracy(anew.model, x_validation, y_validation) < before
+
+
+def test_the_searched_weights_are_kept_where_training_does_harm(trained: tuple[Supernet, Any]) -> None:
+    supernet, (x, y, *validation) = trained
+    searched = train_final(supernet, SMALL, x, y, FinalTraining(epochs=0)).model
+    wrong = (y + 1) % 10
+    harmed = train_final(supernet, SMALL, x, wrong, FinalTraining(epochs=3))
+    assert (harmed.kept, harmed.trained_accuracy) == ("trained", None)  # nothing to choose by
+    saved = train_final(supernet, SMALL, x, wrong, FinalTraining(epochs=3), validation=tuple(validation))
+    assert saved.kept == "searched"
+    assert saved.trained_accuracy == pytest.approx(accuracy(harmed.model, *validation), abs=0.1)
+    assert saved.searched_accuracy == pytest.approx(accuracy(saved.model, *validation))
+    for kept, begun in zip(saved.model.get_weights(), searched.get_weights()):
+        np.testing.assert_allclose(kept, begun, rtol=1e-3, atol=1e-3)  # calibrated twice
 
 
 def test_training_that_was_stopped_continues(trained: tuple[Supernet, Any], tmp_path: Path) -> None:
     supernet, (x, y, *_) = trained
     for epochs, ran in ((1, 1), (3, 2), (3, 0)):
-        _, history = train_final(
-            supernet, SMALL, x[:200], y[:200], FinalTraining(epochs=epochs), directory=tmp_path
-        )
-        assert len(history.get("loss", [])) == ran
+        settings = FinalTraining(epochs=epochs)
+        final = train_final(supernet, SMALL, x[:200], y[:200], settings, directory=tmp_path)
+        assert len(final.history.get("loss", [])) == ran
 
 
 def test_a_loss_that_is_no_number_is_an_error(trained: tuple[Supernet, Any]) -> None:

@@ -35,6 +35,25 @@ class FinalTraining:
     inherits: bool = True
 
 
+@dataclass(frozen=True)
+class FinalModel:
+    """A network after its final training.
+
+    Args:
+        model: Keras 3 model. Gives logits.
+        history: dict. Keras' own, of the epochs that this call trained.
+        kept: str. "trained", or "searched" where the weights that training began with have the higher validation
+            accuracy: those the model then holds.
+        searched_accuracy, trained_accuracy: float or None. On the validation data; None without any.
+    """
+
+    model: Any
+    history: dict[str, list[float]]
+    kept: str = "trained"
+    searched_accuracy: float | None = None
+    trained_accuracy: float | None = None
+
+
 def train_final(
     supernet: Supernet,
     choices: Choices,
@@ -45,20 +64,21 @@ def train_final(
     validation: tuple[np.ndarray, np.ndarray] | None = None,
     seed: int = 0,
     directory: Path | str | None = None,
-) -> tuple[Any, dict[str, list[float]]]:
-    """Train a subnet as a model of its own.
+) -> FinalModel:
+    """Train a subnet as a model of its own; it is never worse on the validation data than what the search found.
 
     Args:
         supernet: Supernet. Trained.
         choices: mapping. Of its space.
         x, y: the training data: float32[samples, height, width, channels], int[samples].
         settings: FinalTraining or None.
-        validation: (x, y) or None. For the history alone.
+        validation: (x, y) or None. For the history; and where inherited weights do better on it than trained ones
+            (as likely with little data), they are kept.
         seed: int. Of the order of the samples, and of weights that are not inherited.
         directory: path or None. Training that was killed continues from there.
 
     Returns:
-        (Keras 3 model that gives logits, history by epoch).
+        FinalModel.
 
     Raises:
         UsageError: data that does not fit the space.
@@ -83,6 +103,8 @@ def train_final(
     if validation is not None:
         x_validation, y_validation = supernet.checked(*validation)
         checked = x_validation, np.eye(supernet.shape.classes, dtype=np.float32)[y_validation]
+    begun = model.get_weights() if checked and settings.inherits else None
+    searched = _accuracy(model, checked) if begun else None
     history = fit_targets(
         model,
         x,
@@ -100,4 +122,16 @@ def train_final(
             f"the loss is {losses[-1]} after {len(losses)} epochs of the final training",
             "a lower learning_rate",
         )
-    return model, history
+    trained = _accuracy(model, checked)
+    if begun and searched is not None and trained is not None and searched > trained:
+        model.set_weights(begun)
+        return FinalModel(model, history, "searched", searched, trained)
+    return FinalModel(model, history, "trained", searched, trained)
+
+
+def _accuracy(model: Any, data: tuple[np.ndarray, np.ndarray] | None) -> float | None:
+    """Share of samples in the right class, of one-hot labels; None without data."""
+    if data is None:
+        return None
+    x, one_hot = data
+    return float(np.mean(model.predict(x, verbose=0).argmax(1) == one_hot.argmax(1)))
