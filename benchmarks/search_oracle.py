@@ -75,12 +75,12 @@ def speed(seconds: float) -> None:
                 )
 
 
-def exact(accepted: int, programs: int, schedules: list[str]) -> None:
+def exact(accepted: int, programs: int, schedules: list[str], devices: list[int]) -> None:
     """Accepted networks against what they measure."""
     print(
         "device | schedule | accepted of drawn | over budget | measured/foretold: SRAM, flash | linked and run"
     )
-    for device, limits in DEVICES:
+    for device, limits in (DEVICES[number] for number in devices):
         for schedule in schedules:
             budget = Budget.of(device, schedule=schedule, **limits)
             oracle, space = MemoryOracle(budget), _space_for(budget)
@@ -177,6 +177,14 @@ def main() -> None:
     parser.add_argument("--accepted", type=int, default=200)
     parser.add_argument("--programs", type=int, default=10, help="of each line of `exact`, linked and run")
     parser.add_argument("--schedules", nargs="+", default=["layer", "stream", "tflm"])
+    parser.add_argument(
+        "--devices",
+        nargs="+",
+        type=int,
+        choices=range(len(DEVICES)),
+        default=list(range(len(DEVICES))),
+        help="of `exact`, by number: STM32F746, STM32F411, ESP32-S3, 64 kB / 256 kB",
+    )
     parser.add_argument("--networks", type=int, default=8, help="for `instructions`")
     options = parser.parse_args()
     if options.what == "speed":
@@ -184,7 +192,7 @@ def main() -> None:
     elif options.what == "instructions":
         instructions(options.networks)
     else:
-        exact(options.accepted, options.programs, options.schedules)
+        exact(options.accepted, options.programs, options.schedules, options.devices)
 
 
 if __name__ == "__main__":
