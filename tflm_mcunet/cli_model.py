@@ -152,7 +152,7 @@ def run(arguments: argparse.Namespace, out: Print) -> int:
         arrays = [load_array(path) for path in arguments.input_file]
     else:
         seed = arguments.seed
-        arrays = seeded_inputs([graph.tensors[i] for i in graph.inputs], seed)
+        arrays = seeded_inputs([graph.tensors[i] for i in graph.model_inputs], seed)
         progress(f"input drawn with seed {seed}")
     result = execute(conversion, arrays[0] if len(arrays) == 1 else arrays, on=arguments.on, target=target)
     paths = _save_outputs(result.outputs, arguments.output_dir)

@@ -22,7 +22,7 @@ from tflm_mcunet.tflite import verify, write
 from tflm_mcunet.tflm.memory import memory
 from tflm_mcunet.tflm.rewrite import layer_plan
 from tflm_mcunet.tflm.stage_graph import has_stages, stage_graph
-from tflm_mcunet.transforms import canonical
+from tflm_mcunet.transforms import canonical, explicit_state
 
 SCHEDULES = ("auto", "layer", "in_place", "stream", "patch")
 
@@ -39,7 +39,8 @@ class Conversion:
 
     Args:
         source: Graph. The model as it was given.
-        graph: Graph. What is executed: the source after exact clean-ups.
+        graph: Graph. What is executed: the source after exact clean-ups, its variables as inputs and outputs that
+            the program keeps (`Graph.state`).
         schedule: Schedule. How the interpreter-free program runs `graph`.
         tflite: bytes. The model for TFLite Micro, its plan inside; stages that stream are operators of
             `tflm_mcunet/tflm_ops.h`.
@@ -77,7 +78,7 @@ class Conversion:
 
     def to_dict(self) -> dict[str, Any]:
         """The stable JSON form."""
-        inputs = sum(self.graph.tensors[i].size_bytes for i in self.graph.inputs)
+        inputs = sum(self.graph.tensors[i].size_bytes for i in self.graph.model_inputs)
         stages = [
             {"kind": s.kind, "first_op": min(s.ops), "last_op": max(s.ops), "peak": s.peak_bytes}
             for s in self.schedule.stages
@@ -141,13 +142,15 @@ def convert(
     if has_stages(source):
         raise UsageError("the model already holds stages", "convert the model that it was made from")
     graph, notes = canonical(source, io=io)
+    program, no_program = _program_form(source, graph, io)
     before = memory(source).head_bytes
     room = max(1, target.sram - RESERVED_BYTES) if target and target.sram and prefer == "speed" else 0
-    plan, refused = _schedule(graph, schedule, max_mac_overhead, prefer, input, room)
+    plan, refused = _schedule(program, schedule, max_mac_overhead, prefer, input, room)
+    refused = (*no_program, *refused)
     dense = plan
     if max_mac_overhead > 1 and plan.kind != "layer":
         # Tensors of TFLite Micro have their rows side by side; those of our own program need not.
-        dense, _ = _schedule(graph, schedule, max_mac_overhead, prefer, input, room, spread_maps=False)
+        dense, _ = _schedule(program, schedule, max_mac_overhead, prefer, input, room, spread_maps=False)
     grown = canonical(source, io=io, max_mac_overhead=max_mac_overhead)[0] if max_mac_overhead > 1 else graph
     rewritten, after, more = _tflm_form(source if io is None else graph, (graph, grown), dense)
     notes = (*notes, *more)
@@ -190,6 +193,8 @@ def _tflm_form(
         )
     if all(stage.plan is None for stage in plan.stages):
         return layer, head, notes
+    if plan.graph.state:
+        return layer, head, (*notes, "in TFLite Micro every operator runs whole: the model has variables")
     try:
         staged = stage_graph(plan)
     except UnsupportedOpError as error:
@@ -201,13 +206,35 @@ def _tflm_form(
     return staged, staged_head, ()
 
 
+def _program_form(source: Graph, cleaned: Graph, io: str | None) -> tuple[Graph, tuple[str, ...]]:
+    """What the interpreter-free program runs: the clean graph, its variables as inputs and outputs.
+
+    Args:
+        source: Graph. The model as it was given.
+        cleaned: Graph. The same after exact clean-ups.
+        io: str or None. As in `convert`.
+
+    Returns:
+        (Graph, notes).
+    """
+    try:
+        explicit = explicit_state(source)
+    except UnsupportedOpError as error:
+        return cleaned, (f"variables stay variables: {error.message}",)
+    if not explicit.names:
+        return cleaned, ()
+    return canonical(explicit.carried, io=io)
+
+
 def as_conversion(model: Any) -> Conversion:
     """A Conversion as it is; any other model layer by layer, its `.tflite` untouched."""
     if isinstance(model, Conversion):
         return model
     source = load_graph(model)
     graph, notes = canonical(source)
-    plan, refused = _schedule(graph, "layer", 1.0, "sram", "resident", 0)
+    program, no_program = _program_form(source, graph, None)
+    plan, refused = _schedule(program, "layer", 1.0, "sram", "resident", 0)
+    refused = (*no_program, *refused)
     head = memory(source).head_bytes or 0
     return Conversion(source, plan.graph, plan, write(source), None, head, head, (*notes, *refused))
 

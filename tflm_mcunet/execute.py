@@ -32,7 +32,8 @@ def run(model: Any, x: Any, *, on: str = "host", target: Target | str | None = N
         model: a Conversion, or anything that `convert` takes (then it is run as it is, layer by layer).
         x: array, or a sequence of arrays for a model with several inputs. Each has the input's shape, or one
             more inference a leading index: [n, *shape[1:]] for an input of shape [1, ...]. Floats for an int8
-            input are quantised with the input's parameters.
+            input are quantised with the input's parameters. A model with variables carries them from each
+            inference to the next, and begins every run with their first values.
         on: str. "host", "tflm", "qemu:<core>", or "serial:<port>" for a board that one of our projects runs on.
         target: Target, its name, or None. Its flash and SRAM bound the program on an emulated board.
 
@@ -61,7 +62,7 @@ def run(model: Any, x: Any, *, on: str = "host", target: Target | str | None = N
         device = Target.load(target) if isinstance(target, str) else target
         measured = run_program(Path(folder), batches, on=on, target=device)
     outputs = [
-        [_decoded(raw, graph.tensors[i]) for raw, i in zip(inference, graph.outputs, strict=True)]
+        [_decoded(raw, graph.tensors[i]) for raw, i in zip(inference, graph.model_outputs, strict=True)]
         for inference in measured.outputs
     ]
     return RunResult(
@@ -87,9 +88,10 @@ def _on_board(
                 f"the board on {port} holds another model: {board.name!r}",
                 "export and flash this one: `tflm-mcunet export`, `tflm-mcunet flash`",
             )
+        link.begin_sequence()
         for arrays in batches:
             ran = link.run([a.tobytes() for a in arrays])
-            tensors = [graph.tensors[i] for i in graph.outputs]
+            tensors = [graph.tensors[i] for i in graph.model_outputs]
             raw = [link.output(i, t.size_bytes) for i, t in enumerate(tensors)]
             if zlib.crc32(b"".join(raw)) != ran.checksum:
                 raise ToolError(f"the outputs from {port} arrived damaged", "try again")
@@ -116,7 +118,7 @@ def _decoded(raw: bytes, tensor: Tensor) -> np.ndarray:
 
 def _inferences(graph: Graph, x: Any) -> tuple[list[list[np.ndarray]], bool]:
     """The inputs of each inference, and whether `x` was a single one."""
-    tensors = [graph.tensors[i] for i in graph.inputs]
+    tensors = [graph.tensors[i] for i in graph.model_inputs]
     arrays: Sequence[Any] = [x] if len(tensors) == 1 and not isinstance(x, list | tuple) else list(x)
     if len(arrays) != len(tensors):
         raise UsageError(f"Expected {len(tensors)} inputs, got {len(arrays)}")
@@ -154,7 +156,7 @@ def _joined(graph: Graph, outputs: list[list[np.ndarray]], is_single: bool) -> l
     if is_single:
         return list(outputs[0])
     joined = []
-    for position, index in enumerate(graph.outputs):
+    for position, index in enumerate(graph.model_outputs):
         arrays = [o[position] for o in outputs]
         is_batch = graph.tensors[index].shape[:1] == (1,)
         joined.append(np.concatenate(arrays) if is_batch else np.stack(arrays))

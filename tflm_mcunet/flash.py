@@ -131,12 +131,12 @@ def _checked(result: FlashResult, folder: Path, port: str) -> FlashResult:
 
 def _patiently(link: SerialLink) -> Any:
     """The board's answer; after a reset it first runs its sample."""
-    link.identify()
+    link.begin_sequence()
     return link.self_test(SEED)
 
 
 def _seeded(conversion: Conversion) -> list[np.ndarray]:
-    tensors = [conversion.graph.tensors[i] for i in conversion.graph.inputs]
+    tensors = [conversion.graph.tensors[i] for i in conversion.graph.model_inputs]
     drawn = pattern(SEED, [t.size_bytes for t in tensors], [t.dtype == "float32" for t in tensors])
     return [np.frombuffer(d, t.dtype).reshape(t.shape) for d, t in zip(drawn, tensors, strict=True)]
 

@@ -149,6 +149,8 @@ class Graph:
         name: str.
         container: object or None. What the file holds besides this subgraph (metadata, signatures, other
             subgraphs); opaque to everything but `tflite/`.
+        state: tuple of bytes. The first values of the variables that the last inputs and the last outputs of the
+            graph stand for: what leaves one inference enters the next (see `transforms.explicit_state`).
     """
 
     tensors: tuple[Tensor, ...]
@@ -157,6 +159,17 @@ class Graph:
     outputs: tuple[int, ...]
     name: str = "main"
     container: Any = field(default=None, repr=False, compare=False)
+    state: tuple[bytes, ...] = field(default=(), repr=False)
+
+    @property
+    def model_inputs(self) -> tuple[int, ...]:
+        """The inputs that the caller gives: those before the state."""
+        return self.inputs[: len(self.inputs) - len(self.state)]
+
+    @property
+    def model_outputs(self) -> tuple[int, ...]:
+        """The outputs that the caller is given: those before the state."""
+        return self.outputs[: len(self.outputs) - len(self.state)]
 
     def describe(self, op_index: int) -> str:
         """Name an operator in a message: `op 6 CONV_2D (inputs 'a', 'b'; outputs 'c')`."""

@@ -2,80 +2,28 @@
 
 from __future__ import annotations
 
-import subprocess
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
+from streaming_model import FIRST, streaming
 from transform_runs import needs_tflm, types
 
 from tflm_mcunet import tflite
 from tflm_mcunet.builder import GraphBuilder
-from tflm_mcunet.codegen.emit import emit, write
-from tflm_mcunet.codegen.program import build_program
-from tflm_mcunet.codegen.stream_state import stream_files
 from tflm_mcunet.convert import convert
 from tflm_mcunet.errors import UnsupportedOpError
 from tflm_mcunet.execute import run as run_anywhere
 from tflm_mcunet.graph import Graph, Op, Tensor
-from tflm_mcunet.tflite.containers import Container
 from tflm_mcunet.tflm.interpreter import run
 from tflm_mcunet.transforms import equal_splits, explicit_state
 
 STEPS = 12
-#: What the variable holds at first: one byte everywhere, or different ones.
-FIRST = (bytes([5] * 24), bytes(range(230, 254)))
 
 
-def streaming(first: bytes = FIRST[0], assign: bool = True) -> Graph:
-    """A running window of 4 rows: the variable keeps the last 3, and a convolution reads all 4."""
-    b = GraphBuilder(3)
-    x = b.input((1, 1, 1, 8), scale=0.1, zero_point=3)
-    window = b.op("CONCATENATION", [x, x], {"axis": 1, "fused_activation_function": 0})
-    y = b.conv_2d(b.pad(window, [(0, 0), (0, 2), (0, 0), (0, 0)]), 4, (4, 1))
-    graph = b.finish([y])
-    tensors, ops = list(graph.tensors), list(graph.ops)
-    quantized = tensors[x].quantization
-
-    def tensor(name: str, shape: tuple[int, ...], dtype: str, data: bytes | None = None) -> int:
-        tensors.append(Tensor(name, shape, dtype, quantized if dtype == "int8" else None, data))
-        return len(tensors) - 1
-
-    # The PAD and the CONCATENATION of the builder make way for the variable's own.
-    convolution = next(op for op in ops if op.type == "CONV_2D")
-    handle, old = tensor("handle", (), "resource"), tensor("old", (1, 3, 1, 8), "int8")
-    whole, new = tensor("whole", (1, 4, 1, 8), "int8"), tensor("new", (1, 3, 1, 8), "int8")
-    bounds = [
-        tensor(f"bound{i}", (4,), "int32", np.array(v, np.int32).tobytes())
-        for i, v in enumerate(((0, 1, 0, 0), (1, 4, 1, 8), (1, 1, 1, 1)))
-    ]
-    slicing = {"begin_mask": 0, "end_mask": 0, "ellipsis_mask": 0, "new_axis_mask": 0, "shrink_axis_mask": 0}
-    ops = [
-        Op("CALL_ONCE", (), (), {"init_subgraph_index": 1}),
-        Op("VAR_HANDLE", (), (handle,), {"container": "", "shared_name": "rows"}),
-        Op("READ_VARIABLE", (handle,), (old,)),
-        Op("CONCATENATION", (old, x), (whole,), {"axis": 1, "fused_activation_function": 0}),
-        Op("STRIDED_SLICE", (whole, *bounds), (new,), slicing),
-        *([Op("ASSIGN_VARIABLE", (handle, new), ())] if assign else []),
-        replace(convolution, inputs=(whole, *convolution.inputs[1:])),
-    ]
-    once = Graph(
-        tensors=(
-            Tensor("handle", (), "resource"),
-            Tensor("first", (1, 3, 1, 8), "int8", quantized, first),
-        ),
-        ops=(
-            Op("VAR_HANDLE", (), (0,), {"container": "", "shared_name": "rows"}),
-            Op("ASSIGN_VARIABLE", (0, 1), ()),
-        ),
-        inputs=(),
-        outputs=(),
-        name="once",
-    )
-    made = replace(graph, tensors=tuple(tensors), ops=tuple(ops))
-    container = Container(subgraphs=(once,), inputs=made.inputs, outputs=made.outputs)
-    return replace(made, container=container)
+def stateful_outputs(stateful: Graph, steps: np.ndarray) -> list[bytes]:
+    """TFLite Micro's outputs over a sequence."""
+    return [o[0].tobytes() for o in run(tflite.write(stateful), [[x] for x in steps]).outputs]
 
 
 @needs_tflm
@@ -105,27 +53,15 @@ def test_a_sequence_gives_the_stateful_models_bytes_in_tflite_micro_and_in_the_p
 
 @needs_tflm
 @pytest.mark.parametrize("first", FIRST, ids=("one byte", "a table"))
-def test_the_program_keeps_the_state_by_itself(first, tmp_path):
+@pytest.mark.parametrize("schedule", ["layer", "stream"])
+def test_the_program_keeps_the_state_by_itself(first, schedule):
     stateful = streaming(first)
     steps = np.random.default_rng(3).integers(-128, 128, (STEPS, 1, 1, 1, 8)).astype(np.int8)
-    expected = b"".join(o[0].tobytes() for o in run(tflite.write(stateful), [[x] for x in steps]).outputs)
-    state = explicit_state(stateful)
-    write(emit(build_program(convert(state.graph).schedule)) | stream_files(state), tmp_path)
-    feed = Path(__file__).resolve().parents[2] / "examples" / "wake_word" / "feed.cpp"
-    flags = [
-        "-std=c++14",
-        "-O1",
-        "-Wall",
-        "-Wextra",
-        "-Werror",
-        "-fno-exceptions",
-        "-fno-rtti",
-        "-ffp-contract=off",
-    ]
-    sources = [feed, *sorted(tmp_path.rglob("*.cpp"))]
-    subprocess.run(["g++", *flags, "-I", tmp_path, "-o", tmp_path / "feed", *sources], check=True)
-    ran = subprocess.run([tmp_path / "feed"], input=steps.tobytes(), capture_output=True, check=True)
-    assert ran.stdout == expected
+    conversion = convert(stateful, schedule=schedule)
+    ran = run_anywhere(conversion, steps, on="host")
+    assert [o.tobytes() for o in ran.outputs[0]] == stateful_outputs(stateful, steps)
+    assert ran.sram.input == 8
+    assert conversion.to_dict()["sram"]["input"] == 8
 
 
 def test_a_variable_without_a_new_or_a_first_value_is_refused():
@@ -177,7 +113,9 @@ def test_a_model_with_variables_is_planned_and_computes_what_it_did():
     assert [o[0].tobytes() for o in after] == [o[0].tobytes() for o in before]
 
 
-def test_who_runs_variables_in_the_program_is_told_how():
-    with pytest.raises(UnsupportedOpError) as refused:
-        run_anywhere(streaming(), np.zeros((1, 1, 1, 8), np.int8), on="host")
-    assert "explicit_state" in refused.value.hint
+def test_variables_that_change_in_another_subgraph_stay_variables_and_say_so():
+    graph = streaming()
+    calling = Op("CALL", (), (), {"subgraph": 1})
+    conversion = convert(replace(graph, ops=(*graph.ops, calling)), schedule="layer")
+    assert any("variables stay variables" in note for note in conversion.skipped)
+    assert not conversion.graph.state

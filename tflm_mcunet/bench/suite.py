@@ -43,7 +43,7 @@ def tflm_outputs(model: Any) -> tuple[bytes, ...] | None:
         ModelError: TFLite Micro refuses the model.
     """
     conversion = convert(model, schedule="layer", io="int8")
-    drawn = [drawn_input(conversion.graph.tensors[i]) for i in conversion.graph.inputs]
+    drawn = [drawn_input(conversion.graph.tensors[i]) for i in conversion.graph.model_inputs]
     try:
         interpreter.runtime_version()
     except ToolError:
@@ -80,7 +80,7 @@ def run_suite(
         for schedule in schedules:
             for prefer in preferences:
                 conversion = convert(model, schedule=schedule, prefer=prefer, input=input, io="int8")
-                tensors = [conversion.graph.tensors[i] for i in conversion.graph.inputs]
+                tensors = [conversion.graph.tensors[i] for i in conversion.graph.model_inputs]
                 drawn = [drawn_input(t) for t in tensors]
                 for on in boards:
                     on_progress(f"{name} on {on}, schedule {schedule}, prefer {prefer}")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from tflm_mcunet.codegen.call import Call, View
 from tflm_mcunet.codegen.family import PORTABLE, reads_constants, specialised, specialised_in_place
 from tflm_mcunet.codegen.lower import lower, lower_sum
+from tflm_mcunet.codegen.stream_state import WaitingState, waiting_state
 from tflm_mcunet.errors import UnsupportedOpError
 from tflm_mcunet.graph import Graph, Op
 from tflm_mcunet.schedule.rows import RowNode, row_graph
@@ -97,6 +98,7 @@ class Program:
         arena_bytes: int. As planned.
         scratch_bytes: int. What row kernels that work in place need besides; it follows the arena.
         inputs, outputs: tuple of int. Their offsets in the arena in the graph's order; -1 for a fed input.
+        state: WaitingState. What is kept from one call to the next; empty for most models.
     """
 
     graph: Graph
@@ -106,6 +108,7 @@ class Program:
     scratch_bytes: int
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    state: WaitingState = field(default_factory=WaitingState)
 
     @property
     def window_rows(self) -> int:
@@ -161,14 +164,19 @@ def build_program(schedule: Schedule, family: str = PORTABLE) -> Program:
             fed |= {plan.fed for plan in passes}
         stages += [b for b in built if b.steps]
     graph = schedule.graph
+    inputs = tuple(-1 if i in fed else schedule.offsets[i] for i in graph.inputs)
+    outputs = tuple(places.output_offset(i) for i in graph.outputs)
     return Program(
         graph,
         tuple(places.tensors),
         tuple(stages),
         schedule.arena_bytes,
         places.scratch_bytes,
-        tuple(-1 if i in fed else schedule.offsets[i] for i in graph.inputs),
-        tuple(places.output_offset(i) for i in graph.outputs),
+        inputs,
+        outputs,
+        waiting_state(
+            graph, inputs, outputs
+        ),  # rows are fed to models with one input only: to none with state
     )
 
 

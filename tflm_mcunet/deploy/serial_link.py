@@ -14,7 +14,9 @@ from tflm_mcunet.errors import ToolError, UsageError
 
 BAUD = 115_200
 _MARK = b"\x16\x6d"
-_IDENTITY = struct.Struct("<11I")
+_IDENTITY = struct.Struct("<12I")
+#: `kProtocol`.
+_PROTOCOL = 2
 _TROUBLES = {
     1: "it does not know the request",
     2: "the request has a wrong length",
@@ -39,6 +41,7 @@ class Identity:
         rows, row_bytes, passes: int. Of the image, for a model that is fed by rows; 0 rows for any other.
         ticks_per_second: int. Of the board's clock.
         most_bytes: int. Of a message's payload.
+        state_bytes: int. What the model keeps from one inference to the next.
     """
 
     name: str
@@ -52,6 +55,7 @@ class Identity:
     passes: int
     ticks_per_second: int
     most_bytes: int
+    state_bytes: int
 
 
 @dataclass(frozen=True)
@@ -81,21 +85,31 @@ class SerialLink:
             ToolError: nothing answers, or something that speaks another protocol.
         """
         payload = self._ask(b"I", b"", _ANSWER_S)
+        (protocol,) = struct.unpack_from("<I", payload.ljust(4, b"\0"))
+        if protocol != _PROTOCOL:
+            raise ToolError(
+                f"the board speaks protocol {protocol}, this package speaks {_PROTOCOL}",
+                "export and flash the project anew",
+            )
         if len(payload) < _IDENTITY.size:
             raise ToolError("the board answers, but not as one of ours")
-        protocol, fingerprint, inputs, outputs, *rest = _IDENTITY.unpack_from(payload)
-        if protocol != 1:
-            raise ToolError(f"the board speaks protocol {protocol}, this package speaks 1")
+        _, fingerprint, inputs, outputs, *rest = _IDENTITY.unpack_from(payload)
         name = payload[_IDENTITY.size :].decode("ascii", "replace")
         return Identity(name, fingerprint, inputs, outputs, *rest)
 
+    def begin_sequence(self) -> None:
+        """Give the model's state its first values; the board's own inferences wait while this host keeps asking."""
+        self._ask(b"Z", b"", _ANSWER_S)
+
     def self_test(self, seed: int) -> BoardRun:
-        """Run one inference on the seeded input of `pattern`."""
-        answer = self._ask(b"T", struct.pack("<I", seed), self._inference_s)
-        return self._result(answer)
+        """Run one inference on the seeded input of `pattern`, the next one of a sequence where the model has state."""
+        return self._inference(b"T", struct.pack("<I", seed))
 
     def run(self, inputs: Sequence[bytes]) -> BoardRun:
-        """Send the inputs, one bytes object for each, and run one inference on them."""
+        """Send the inputs, one bytes object for each, and run one inference on them.
+
+        The next one of a sequence where the model has state.
+        """
         board = self.identify()
         if len(inputs) != board.inputs:
             raise UsageError(
@@ -109,7 +123,7 @@ class SerialLink:
                 for first in range(0, len(content), step):
                     head = struct.pack("<2I", index, first)
                     self._ask(b"W", head + content[first : first + step], _ANSWER_S)
-        return self._result(self._ask(b"G", b"", self._inference_s))
+        return self._inference(b"G", b"")
 
     def output(self, index: int, size_bytes: int) -> bytes:
         """The bytes of an output of the last inference."""
@@ -130,9 +144,12 @@ class SerialLink:
             row = image[first : first + board.row_bytes]
             self._ask(b"R", struct.pack("<I", number) + row, self._inference_s, tries=1)
 
-    def _result(self, answer: bytes) -> BoardRun:
+    def _inference(self, letter: bytes, payload: bytes) -> BoardRun:
+        """Once only where it changes the model's state: the board may have run although its answer was lost."""
+        board = self.identify()
+        answer = self._ask(letter, payload, self._inference_s, tries=1 if board.state_bytes else _TRIES)
         checksum, ticks = struct.unpack("<IQ", answer)
-        return BoardRun(checksum, ticks / self.identify().ticks_per_second)
+        return BoardRun(checksum, ticks / board.ticks_per_second)
 
     def _ask(self, letter: bytes, payload: bytes, seconds: float, tries: int = _TRIES) -> bytes:
         """The payload of the answer; a request that is not answered in time is sent again.

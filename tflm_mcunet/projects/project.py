@@ -85,8 +85,8 @@ def project_header(model: Model) -> str:
 #define PROJECT_NAME "{model.name}"
 #define PROJECT_TARGET "{model.target.name}"
 #define PROJECT_FINGERPRINT {fingerprint(model.conversion.source):#010x}u
-#define PROJECT_INPUT_IS_FLOAT {floats(graph.inputs)}
-#define PROJECT_OUTPUT_IS_FLOAT {floats(graph.outputs)}
+#define PROJECT_INPUT_IS_FLOAT {floats(graph.model_inputs)}
+#define PROJECT_OUTPUT_IS_FLOAT {floats(graph.model_outputs)}
 
 #endif  // PROJECT_H_
 """

@@ -31,12 +31,17 @@ class ExplicitState:
     names: tuple[str, ...]
     initial: tuple[np.ndarray, ...]
 
+    @property
+    def carried(self) -> Graph:
+        """The graph that says so itself: its program hands the state from one inference to the next."""
+        return replace(self.graph, state=tuple(value.tobytes() for value in self.initial))
+
 
 def explicit_state(graph: Graph) -> ExplicitState:
     """Turn READ_VARIABLE and ASSIGN_VARIABLE into inputs and outputs; every byte stays what it was.
 
-    The C++ program and the planners know no resources. The result is a graph like any other, so they plan and run it,
-    and where the state lives between two inferences is the caller's choice.
+    The planners and kernels know no resources. The result is a graph like any other, so they plan and run it; who
+    hands the state from one inference to the next is the caller (`graph`) or the C++ program (`carried`).
 
     Args:
         graph: Graph. A model that was read, with the subgraph that gives its variables their first values.

@@ -25,7 +25,10 @@ def fold_edges(graph: Graph) -> Rewritten:
         Rewritten. A reason for every input and output that is not int8 and stays so.
     """
     draft = Draft(graph)
-    for end, edges, fold in (("input", graph.inputs, _fold_input), ("output", graph.outputs, _fold_output)):
+    for end, edges, fold in (
+        ("input", graph.model_inputs, _fold_input),
+        ("output", graph.model_outputs, _fold_output),
+    ):
         for position, t in enumerate(edges):
             tensor = graph.tensors[t]
             if tensor.dtype not in _FOREIGN:

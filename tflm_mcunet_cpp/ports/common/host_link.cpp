@@ -22,6 +22,11 @@ constexpr uint32_t kRowMessage = MODEL_FED_ROW_BYTES + 4;
 constexpr uint32_t kRowMessage = 0;
 constexpr uint32_t kInputBytes[] = MODEL_INPUT_BYTES;
 #endif
+#ifdef MODEL_STATE_BYTES
+constexpr uint32_t kStateBytes = MODEL_STATE_BYTES;
+#else
+constexpr uint32_t kStateBytes = 0;
+#endif
 constexpr uint32_t kMostPayload = kRowMessage > 520 ? kRowMessage : 520;
 
 // Head and payload of the request, then of its answer.
@@ -114,6 +119,7 @@ void identify() {
 #endif
       board::ticks_per_second(),
       kMostPayload,
+      kStateBytes,
   };
   constexpr uint32_t kNameBytes = sizeof(PROJECT_NAME) - 1;
   static_assert(sizeof(identity) + kNameBytes <= kMostPayload, "the name is too long");
@@ -206,6 +212,20 @@ void run_input() {
 }
 #endif
 
+constexpr uint64_t kOwnedSeconds = 60;  // without a request
+bool is_owned = false;
+uint64_t last_request = 0;  // ticks, while it is owned
+
+void begin_sequence() {
+  forget_rows();
+  is_owned = kStateBytes != 0;
+  if (model_init() != 0) {
+    refuse(kModelFailed);
+    return;
+  }
+  send('z', 0);
+}
+
 void send_output(uint32_t bytes) {
   const uint32_t index = word(0), first = word(1), count = word(2);
   if (bytes != 12) {
@@ -249,10 +269,22 @@ bool serve(uint32_t timeout_ms) {
     case 'O':
       send_output(bytes);
       break;
+    case 'Z':
+      begin_sequence();
+      break;
     default:
       refuse(kUnknownRequest);
   }
+  last_request = board::ticks();
   return true;
+}
+
+bool owns_state() {
+  if (is_owned && board::ticks() - last_request > kOwnedSeconds * board::ticks_per_second()) {
+    is_owned = false;
+    model_init();
+  }
+  return is_owned;
 }
 
 }  // namespace host_link

@@ -14,6 +14,10 @@
 //                                                       rows are numbered through all passes, 0 begins anew)
 //   G                                                g  uint32 checksum, uint64 ticks
 //   O  uint32 output, uint32 first byte, uint32 n    o  n bytes
+//   Z                                                z  (the model's state has its first values again)
+//
+// A model with state carries it from each T or G to the next; a host begins with Z, and sends no T or G
+// twice.
 #ifndef TFLM_MCUNET_PORTS_HOST_LINK_H_
 #define TFLM_MCUNET_PORTS_HOST_LINK_H_
 
@@ -21,7 +25,7 @@
 
 namespace host_link {
 
-constexpr uint32_t kProtocol = 1;
+constexpr uint32_t kProtocol = 2;
 
 enum Trouble : uint32_t {
   kUnknownRequest = 1,
@@ -42,11 +46,16 @@ struct Identity {
   uint32_t row_bytes;
   uint32_t passes;  // how often the image is read
   uint32_t ticks_per_second;
-  uint32_t most_bytes;  // of a payload
+  uint32_t most_bytes;   // of a payload
+  uint32_t state_bytes;  // what the model keeps from one inference to the next
 };
 
 // Waits that long for a request, and answers it. Whether there was one.
 bool serve(uint32_t timeout_ms);
+
+// Whether a host follows a sequence of inferences, which no other inference may interrupt: from its Z on,
+// until it is silent for a minute. Then the state has its first values again.
+bool owns_state();
 
 }  // namespace host_link
 

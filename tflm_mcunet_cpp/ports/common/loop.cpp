@@ -64,7 +64,7 @@ bool begin() {
 }
 
 void turn() {
-  if (sample::is_ready()) {
+  if (sample::is_ready() && !host_link::owns_state()) {
     print_result(inference::run({sample::read, sample::read_row}));
   }
   while (host_link::serve(kHostWaitMs)) {
