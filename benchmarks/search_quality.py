@@ -3,7 +3,8 @@
     nice .venv/bin/python benchmarks/search_quality.py --output build/search_quality.json
     .venv/bin/python benchmarks/search_quality.py --output build/search_quality.json --only-table
 
-Every method searches the same space under the same SRAM and flash, and trains trials x epochs in all. RandomSearch,
+Every method searches the same space under the same SRAM and flash, and trains as many epochs in all: so many networks
+(--trials) for 400 batches each. RandomSearch,
 Hyperband and BayesianOptimization are Keras Tuner's oracles inside `constrained`. Each network is chosen by validation
 accuracy and scored on test data that no search has seen; the table has the median of the seeds. "equal time" is
 the best that each method had when the fastest of that dataset and seed was done, in CPU time, proposals included.
@@ -34,7 +35,7 @@ from tflm_mcunet.tinynas.tuner import TinyNASHyperModel, TinyNASTuner, Training
 
 METHODS = ("TinyNAS", "RandomSearch", "Hyperband", "BayesianOptimization")
 DATA = ("digits", "PickupGestureWiimoteZ", "JapaneseVowels", "BasicMotions")
-DEVICE = Target("12 kB / 96 kB", 12_000, 96_000, core="cortex-m4")
+DEVICE = Target("16 kB / 96 kB", 16_000, 96_000, core="cortex-m4")
 
 
 class _Caught(BestEpoch):
@@ -122,18 +123,17 @@ def small_space(data: SearchData) -> Space:
     return replace(space, stages=tuple(replace(stage, depths=(1, 2)) for stage in space.stages))
 
 
-def measure(
-    name: str, method: str, trials: int, epochs: int, seed: int, folder: Path
-) -> list[dict[str, float]]:
+def measure(name: str, method: str, trials: int, seed: int, folder: Path) -> list[dict[str, float]]:
     """Every trial of one search."""
     source = load(name)
     x, y, x_validation, y_validation = source.with_validation(0.3, seed=seed)
     data = check_data((x, y), (x_validation, y_validation))
     test = as_input(source.x_test, data.is_series), source.y_test
     space = small_space(data)
+    epochs = data.epochs(data.batch_size())
     oracle = oracle_of(method, space, Budget.of(DEVICE), trials, epochs, seed)
     shutil.rmtree(folder, ignore_errors=True)
-    hypermodel = TinyNASHyperModel(space, Training(epochs), 1)
+    hypermodel = TinyNASHyperModel(space, Training(epochs, data.batch_size()), 1)
     tuner = Recorder(
         oracle,
         data,
@@ -182,8 +182,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", nargs="+", default=list(DATA))
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--trials", type=int, default=5)
-    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--trials", type=int, default=6)
     parser.add_argument("--output", type=Path, default=Path("build/search_quality.json"))
     parser.add_argument("--only-table", action="store_true")
     options = parser.parse_args()
@@ -194,7 +193,7 @@ def main() -> None:
                 key = f"{name}|{method}|{seed}"
                 if key not in results:
                     folder = options.output.parent / "search_quality"
-                    results[key] = measure(name, method, options.trials, options.epochs, seed, folder)
+                    results[key] = measure(name, method, options.trials, seed, folder)
                     options.output.parent.mkdir(parents=True, exist_ok=True)
                     options.output.write_text(json.dumps(results, indent=1))
                     last = results[key][-1]

@@ -33,8 +33,8 @@ def add_options(parser: argparse.ArgumentParser, size: Callable[[str], int]) -> 
     parser.add_argument("--max-macs", type=int, metavar="N", help="of one inference")
     parser.add_argument("--max-latency", type=float, metavar="MS", help="of one inference, modelled")
     parser.add_argument("--max-trials", type=int, default=20, metavar="N", help="networks to train (20)")
-    parser.add_argument("--epochs", type=int, default=20, metavar="N", help="of each (20)")
-    parser.add_argument("--batch-size", type=int, default=32, metavar="N", help="(32)")
+    parser.add_argument("--epochs", type=int, metavar="N", help="of each (20; more where data is little)")
+    parser.add_argument("--batch-size", type=int, metavar="N", help="(32; fewer where data is little)")
     parser.add_argument(
         "--learning-rate", type=float, default=3e-3, metavar="F", help="at the beginning (0.003)"
     )

@@ -31,6 +31,11 @@ def compile_classifier(model: Any, *, learning_rate: float, steps: int, one_hot:
     model.compile(
         keras.optimizers.Adam(rate), loss(from_logits=True), metrics=["accuracy"], jit_compile=False
     )
+    # With all variables there from the start, those of optimizer and metrics too, the step is traced once, not twice.
+    model.optimizer.build(model.trainable_variables)
+    logits = np.zeros((1, model.output_shape[-1]), np.float32)
+    model.compute_metrics(None, logits if one_hot else np.zeros((1,), np.int64), logits)
+    model.reset_metrics()
 
 
 def seed_everything(seed: int) -> None:

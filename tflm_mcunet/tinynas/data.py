@@ -15,6 +15,9 @@ _PAIR = (
     "give (x, y): x of shape (n, height, width, channels), (n, steps, channels) or (n, height, width), y (n,)"
 )
 
+#: Batches after which a small network has learnt what its data has, and the fewest that one pass should have.
+_BATCHES, _BATCHES_A_PASS = 400, 8
+
 #: Samples up to which validation is one batch: another batch size costs Keras another trace.
 _ONE_BATCH = 2048
 
@@ -46,6 +49,14 @@ class SearchData:
     @property
     def is_one_hot(self) -> bool:
         return self.y_train.ndim == 2
+
+    def batch_size(self) -> int:
+        """Of training, where the caller names none: 32, or fewer where the data would not make eight batches."""
+        return int(min(32, max(4, len(self.x_train) // _BATCHES_A_PASS)))
+
+    def epochs(self, batch_size: int) -> int:
+        """Of training, where the caller names none: 20, or more where 20 would be fewer than 400 batches."""
+        return max(20, -(-_BATCHES // -(-len(self.x_train) // batch_size)))
 
     def fit_arguments(self, batch_size: int) -> dict[str, Any]:
         """Keywords for `model.fit`. The last batch is filled with other samples: every size is traced anew."""

@@ -77,8 +77,8 @@ def search(
     schedule: str = "layer",
     max_macs: int | None = None,
     max_latency_ms: float | None = None,
-    epochs: int = 20,
-    batch_size: int = 32,
+    epochs: int | None = None,
+    batch_size: int | None = None,
     learning_rate: float = 3e-3,
     dropout: float = 0.0,
     inherit: bool = True,
@@ -92,8 +92,9 @@ def search(
 ) -> SearchResult:
     """See `TinyNAS.search`."""
     _check_count("max_trials", max_trials)
-    _check_count("epochs", epochs)
-    _check_count("batch_size", batch_size)
+    for name, value in (("epochs", epochs), ("batch_size", batch_size)):
+        if value is not None:
+            _check_count(name, value)
     budget = Budget.of(
         target_device,
         sram_bytes=sram_constraint,
@@ -106,6 +107,8 @@ def search(
         raise UsageError(f"expected objective to be 'val_accuracy' or 'val_loss', got {objective!r}")
     data = check_data(train_data, validation_data, classes=classes)
     chosen = as_space(space, data)
+    batch_size = batch_size or data.batch_size()
+    epochs = epochs or data.epochs(batch_size)
     training = Training(epochs, batch_size, learning_rate, dropout, inherit, data.is_one_hot)
     folder = Path(directory)
     settings = {

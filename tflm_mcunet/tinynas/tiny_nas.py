@@ -33,8 +33,8 @@ class TinyNAS:
         schedule: str = "layer",
         max_macs: int | None = None,
         max_latency_ms: float | None = None,
-        epochs: int = 20,
-        batch_size: int = 32,
+        epochs: int | None = None,
+        batch_size: int | None = None,
         learning_rate: float = 3e-3,
         dropout: float = 0.0,
         inherit: bool = True,
@@ -65,7 +65,9 @@ class TinyNAS:
                 best of many untrained networks) or "supernet" (MCUNet's search: trials are its best networks).
             schedule: str. How the network will run: "layer", "stream" (less SRAM) or "tflm" (stock TFLite Micro).
             max_macs, max_latency_ms: further limits; the latency is a modelled one.
-            epochs, batch_size, learning_rate, dropout: of every trial.
+            epochs, batch_size: int or None. Of every trial. None for 20 and 32, or what little data needs: smaller
+                batches, and at least 400 of them.
+            learning_rate, dropout: float. Of every trial.
             inherit: bool. Whether a bred network begins with its parent's weights.
             objective: str. "val_accuracy" or "val_loss".
             classes: int or None. None counts the labels.
