@@ -176,6 +176,12 @@ def _add_export(commands: Any) -> None:
         "--project", metavar="KIND", required=True, help="arduino, esp-idf, platformio, stm32"
     )
     parser.add_argument("-o", "--output", metavar="DIR", required=True, help="the directory to write")
+    parser.add_argument(
+        "--engine",
+        metavar="ENGINE",
+        default="mcunet",
+        help="mcunet, a program without interpreter (default), or tflm, TFLite Micro with our operators",
+    )
     _add_plan_options(parser)
 
 

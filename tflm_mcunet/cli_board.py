@@ -13,15 +13,21 @@ from tflm_mcunet.report.text import number, table
 
 def export(arguments: argparse.Namespace, out: Print) -> int:
     """`tflm-mcunet export`: writes a complete project."""
-    from tflm_mcunet.projects.export_project import KINDS, export_project
+    from tflm_mcunet.projects.export_project import KINDS, export_project, read_manifest
 
     if arguments.project not in KINDS:
         raise UsageError(f"unknown project {arguments.project!r}", f"Use one of {', '.join(KINDS)}.")
     if arguments.target is None:
         raise UsageError("no target given", "`tflm-mcunet targets` lists the devices: --target STM32F746")
     conversion = export_project(
-        arguments.model, arguments.project, arguments.target, arguments.output, **plan_options(arguments)
+        arguments.model,
+        arguments.project,
+        arguments.target,
+        arguments.output,
+        engine=arguments.engine,
+        **plan_options(arguments),
     )
+    arena_bytes = int(read_manifest(arguments.output)["arena_bytes"])
     files = sorted(
         str(p.relative_to(arguments.output)) for p in Path(arguments.output).rglob("*") if p.is_file()
     )
@@ -29,12 +35,13 @@ def export(arguments: argparse.Namespace, out: Print) -> int:
         "project": arguments.project,
         "target": arguments.target,
         "directory": str(arguments.output),
-        "arena": conversion.schedule.arena_bytes,
+        "engine": arguments.engine,
+        "arena": arena_bytes,
         "files": files,
         "skipped": list(conversion.skipped),
     }
     rows = [["project", f"{arguments.project} for {arguments.target}"], ["files", number(len(files))]]
-    rows.append(["arena, bytes", number(conversion.schedule.arena_bytes)])
+    rows.append(["arena, bytes", number(arena_bytes)])
     text = f"{arguments.output}\n{table(rows)}\n  next: {arguments.output}/README.md"
     emit(text, payload, arguments.json, out)
     return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from test_kernels_compiled import WARNINGS, compiler, package_folder, run
+from tflm_headers import WARNINGS, compiler, interpreter_headers, run
 
 from tflm_mcunet.cpp import cpp_sources
 
@@ -19,12 +19,10 @@ TFLMRegistration softmax() { return tflm_mcunet::device::Register_SOFTMAX(); }
 
 @pytest.mark.parametrize("with_esp_nn", [False, True])
 def test_the_choice_is_made_at_compile_time(with_esp_nn: bool, tmp_path: Path) -> None:
-    headers = package_folder("xmos_ai_tools", "runtime", "include")
-    gemmlowp = package_folder("tensorflow", "include", "external", "gemmlowp")
     source = tmp_path / "firmware.cpp"
     source.write_text(FIRMWARE)
     # These headers have another namespace than TensorFlow Lite Micro's own.
-    flags = ["-std=c++17", "-Dtflite_micro=tflite", "-isystem", str(headers), "-isystem", str(gemmlowp)]
+    flags = ["-std=c++17", "-Dtflite_micro=tflite", *interpreter_headers()]
     flags += [f"-I{cpp_sources() / 'include'}", *(["-DTFLM_MCUNET_USE_ESP_NN"] if with_esp_nn else [])]
     run([compiler("g++"), *flags, *WARNINGS, "-c", str(source), "-o", str(tmp_path / "firmware.o")])
     wanted = {line.split()[-1] for line in run(["nm", "-C", "-u", str(tmp_path / "firmware.o")]).splitlines()}

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
-import pytest
+from tflm_headers import WARNINGS, compiler, headers, interpreter_headers, run
 
 from tflm_mcunet.cpp import cpp_sources
 
 HERE = Path(__file__).parent
-WARNINGS = ("-Wall", "-Wextra", "-Werror", "-fno-exceptions", "-fno-rtti")
 SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g1")
 
 PRELOADED = ("libasan.so", "libstdc++.so.6")
@@ -55,38 +51,10 @@ print("sanitised")
 """
 
 
-def package_folder(name: str, *below: str) -> Path:
-    """A folder of an installed package, found without importing it; the test is skipped where it is missing."""
-    spec = importlib.util.find_spec(name)
-    for folder in (spec.submodule_search_locations or ()) if spec else ():
-        if Path(folder, *below).exists():
-            return Path(folder, *below)
-    pytest.skip(f"{name} with {'/'.join(below)} is not installed")
-
-
-def compiler(name: str) -> str:
-    found = shutil.which(name)
-    if found is None:
-        pytest.skip(f"{name} is not installed")
-    return found
-
-
-def run(command: list[str], **keywords) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600, **keywords)
-    assert done.returncode == 0, done.stderr[-3000:] + done.stdout[-1000:]
-    return done.stdout
-
-
-def headers() -> tuple[str, ...]:
-    return ("-isystem", str(package_folder("xmos_ai_tools", "runtime", "include")))
-
-
 def test_a_firmwares_resolver_takes_the_kernels(tmp_path: Path) -> None:
-    # gemmlowp, which the resolver's headers include, comes with TensorFlow.
-    gemmlowp = package_folder("tensorflow", "include", "external", "gemmlowp")
     source = tmp_path / "firmware.cpp"
     source.write_text(FIRMWARE)
-    include = (*headers(), "-isystem", str(gemmlowp), f"-I{cpp_sources() / 'include'}")
+    include = (*interpreter_headers(), f"-I{cpp_sources() / 'include'}")
     run([compiler("g++"), "-std=c++17", "-fsyntax-only", *WARNINGS, *include, str(source)])
 
 

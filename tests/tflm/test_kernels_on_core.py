@@ -9,7 +9,7 @@ import pytest
 from kernel_check import inputs
 from kernel_program import write_kernel_program
 from test_kernels import network
-from test_kernels_compiled import package_folder
+from tflm_headers import package_folder
 
 from tflm_mcunet import tflite
 from tflm_mcunet.builder import GraphBuilder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -61,10 +62,21 @@ def call(command: Sequence[str], folder: Path, what: str) -> str:
 
 def _build_stm32(directory: Path, name: str) -> Path:
     require_tools("arm-none-eabi-g++")
+    _require_tflite_micro(directory)
     cmake = find_program("cmake", "pip install cmake, or apt-get install cmake")
     call([cmake, "-B", "build"], directory, "cannot configure the project")
     call([cmake, "--build", "build", "--parallel", "2"], directory, "cannot build the project")
     return directory / "build" / f"{name}.elf"
+
+
+def _require_tflite_micro(directory: Path) -> None:
+    """Where a project needs TFLite Micro's sources, and was not told before where they are, TFLM_DIR must say."""
+    is_told = (directory / "build" / "CMakeCache.txt").is_file() or "TFLM_DIR" in os.environ
+    if not is_told and "TFLM_DIR" in (directory / "CMakeLists.txt").read_text(encoding="utf-8"):
+        raise ToolError(
+            "the project needs TFLite Micro's sources, and TFLM_DIR does not say where they are",
+            f"{directory / 'README.md'} says how to lay them out; then set the environment variable TFLM_DIR",
+        )
 
 
 def _build_esp_idf(directory: Path, name: str) -> Path:

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tflm_mcunet.errors import UsageError
-from tflm_mcunet.projects.project import Model, common_files, model_files, placed, port_files, project_header
+from tflm_mcunet.projects.interpreter import (
+    ESP_COMPONENT,
+    ESP_IDF,
+    PLAIN_ESP_IDF,
+    PLAIN_STANDARD,
+    STANDARD,
+    choice,
+    if_interpreted,
+)
+from tflm_mcunet.projects.project import Model, common_files, placed, port_files, project_header
 from tflm_mcunet.projects.templates import filled
 from tflm_mcunet.targets import Target
 
@@ -53,7 +62,7 @@ def files(model: Model) -> dict[str, str]:
     """
     chip = chip_of(model.target)
     component = f"components/{model.name}"
-    sources = placed("model", model_files(model)) | placed("common", common_files())
+    sources = placed("model", model.files) | placed("common", common_files())
     sources |= placed("esp_idf", port_files("esp_idf", ("board.cpp",)))
     sources["project.h"] = project_header(model)
     flash = model.target.flash or 4 << 20
@@ -65,11 +74,17 @@ def files(model: Model) -> dict[str, str]:
         "APPLICATION_OFFSET": f"{APPLICATION_OFFSET:#x}",
         "APPLICATION_BYTES": f"{(flash - APPLICATION_OFFSET) // _BLOCK_BYTES * _BLOCK_BYTES:#x}",
         "FLASH_SIZE": f"{flash >> 20}MB",
+        "IDF": choice(model, ESP_IDF, PLAIN_ESP_IDF),
+        "DEPENDS": choice(model, f"  {ESP_COMPONENT}\n"),
+        "STANDARD": choice(model, STANDARD, PLAIN_STANDARD),
     }
     made = placed(component, sources)
     for template in _COMPONENT_TEMPLATES:
-        made[f"{component}/{template}"] = filled(f"esp_idf/component/{template}", values)
+        part = {"CMakeLists.txt": "tflm.cmake", "Kconfig": "tflm.Kconfig"}.get(template)
+        engine = if_interpreted(model, f"esp_idf/component/{part}") if part else ""
+        made[f"{component}/{template}"] = filled(f"esp_idf/component/{template}", values | {"ENGINE": engine})
     for template in _TEMPLATES:
-        made[template] = filled(f"esp_idf/{template}", values)
+        engine = if_interpreted(model, "esp_idf/tflm.md") if template == "README.md" else ""
+        made[template] = filled(f"esp_idf/{template}", values | {"ENGINE": engine})
     made["main/sample.cpp"] = common_files("sample.cpp")["sample.cpp"]
     return made

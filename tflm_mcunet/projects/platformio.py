@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from tflm_mcunet.errors import UsageError
 from tflm_mcunet.projects import arduino
+from tflm_mcunet.projects.interpreter import ARDUINO_REPOSITORY, choice, if_interpreted
 from tflm_mcunet.projects.project import Model
 from tflm_mcunet.projects.templates import filled
 
@@ -40,7 +41,7 @@ def files(model: Model) -> dict[str, str]:
             f"no PlatformIO board is known for {model.target.name}", f"Use one of {', '.join(supported())}."
         )
     platform, board = _BOARDS[model.target.name]
-    library = arduino.files(model)
+    library = arduino.files(model, is_bundled=False)
     title = arduino.class_name(model.name)
     sketch = library.pop(f"examples/{title}Serial/{title}Serial.ino")
     library.pop("README.md")
@@ -50,6 +51,8 @@ def files(model: Model) -> dict[str, str]:
         "TARGET": model.target.name,
         "PLATFORM": platform,
         "BOARD": board,
+        "DEPENDS": choice(model, f"\nlib_deps = {ARDUINO_REPOSITORY}"),
+        "ENGINE": if_interpreted(model, "platformio/tflm.md"),
     }
     made = {f"lib/{title}/{path}": text for path, text in library.items()}
     made["src/main.cpp"] = "#include <Arduino.h>\n\n" + sketch

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tflm_mcunet.errors import UsageError
-from tflm_mcunet.projects.project import Model, common_files, model_files, placed, port_files, project_header
+from tflm_mcunet.projects.interpreter import PLAIN_STANDARD, STANDARD, choice, if_interpreted
+from tflm_mcunet.projects.project import Model, common_files, placed, port_files, project_header
 from tflm_mcunet.projects.templates import filled
 from tflm_mcunet.targets import Target
 
@@ -41,7 +42,7 @@ def files(model: Model) -> dict[str, str]:
     sources = [*_PORT, f"chips/{chip}.cpp"]
     if chip.startswith(("stm32f4", "stm32f7")):
         sources.append("chips/stm32f4.h")
-    made = placed("model", model_files(model)) | placed("common", common_files("main.cpp", "sample.cpp"))
+    made = placed("model", model.files) | placed("common", common_files("main.cpp", "sample.cpp"))
     made |= placed("stm32", port_files("stm32", sources))
     made["project.h"] = project_header(model)
     origin, length = main_sram(model.target)
@@ -57,9 +58,13 @@ def files(model: Model) -> dict[str, str]:
         "SRAM_ORIGIN": f"{origin:#010x}",
         "SRAM_BYTES": str(length),
         "OPENOCD": openocd,
+        "STANDARD": choice(model, STANDARD, PLAIN_STANDARD),
+        "LINK": choice(model, "target_link_libraries(firmware PRIVATE tflm)\n"),
     }
     for template in ("CMakeLists.txt", "arm-none-eabi.cmake", "memory.ld", "flash.sh", "README.md"):
-        made[template] = filled(f"stm32/{template}", values)
+        part = {"CMakeLists.txt": "tflm.cmake", "README.md": "tflm.md"}.get(template)
+        engine = if_interpreted(model, f"stm32/{part}") if part else ""
+        made[template] = filled(f"stm32/{template}", values | {"ENGINE": engine})
     return made
 
 

@@ -31,6 +31,11 @@ def has_stages(graph: Graph) -> bool:
     return any(op.type == "CUSTOM" and op.custom_code == STAGE for op in graph.ops)
 
 
+def is_fed(schedule: Schedule) -> bool:
+    """Whether the caller feeds the input's rows, so that no buffer holds it."""
+    return any(plan.fed >= 0 for stage in schedule.stages for plan in _passes(stage))
+
+
 def stage_graph(schedule: Schedule) -> Graph:
     """The graph in which each stage with a plan is one operator, with the Schedule as its offline plan.
 
@@ -65,7 +70,7 @@ def stage_graph(schedule: Schedule) -> Graph:
 def _require(schedule: Schedule) -> None:
     """Refuse what has no form in TFLite Micro."""
     graph = schedule.graph
-    if any(plan.fed >= 0 for stage in schedule.stages for plan in _passes(stage)):
+    if is_fed(schedule):
         raise UnsupportedOpError("TFLite Micro holds the whole input: rows cannot be fed to it")
     for tensor in graph.tensors:
         if tensor.is_variable:

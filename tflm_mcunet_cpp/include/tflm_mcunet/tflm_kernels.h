@@ -17,7 +17,7 @@
 #ifndef TFLM_MCUNET_TFLM_KERNELS_H_
 #define TFLM_MCUNET_TFLM_KERNELS_H_
 
-struct TFLMRegistration;
+#include "tflm_registration.h"
 
 namespace tflm_mcunet {
 

@@ -6,7 +6,7 @@
 #ifndef TFLM_MCUNET_TFLM_OPS_H_
 #define TFLM_MCUNET_TFLM_OPS_H_
 
-struct TFLMRegistration;
+#include "tflm_registration.h"
 
 namespace tflm_mcunet {
 
@@ -18,10 +18,11 @@ constexpr char kStageName[] = "TFLM_MCUNET_STAGE";
 // else.
 const TFLMRegistration* Register_STAGE();
 
-// Adds the operator to a MicroMutableOpResolver; the resolver's status.
+// Adds the operator to a MicroMutableOpResolver, which copies the registration; the resolver's status.
 template <typename Resolver>
-auto AddStageOp(Resolver& resolver) -> decltype(resolver.AddCustom(kStageName, Register_STAGE())) {
-  return resolver.AddCustom(kStageName, Register_STAGE());
+auto AddStageOp(Resolver& resolver) -> decltype(resolver.AddCustom(kStageName, nullptr)) {
+  // Before 2023 a resolver wanted a pointer to what is not constant, though it only read it.
+  return resolver.AddCustom(kStageName, const_cast<TFLMRegistration*>(Register_STAGE()));
 }
 
 }  // namespace tflm_mcunet

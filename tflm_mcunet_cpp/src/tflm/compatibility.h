@@ -1,12 +1,18 @@
 // What differs between the headers of TensorFlow Lite Micro that this library is compiled with: today's,
-// those of esp-tflite-micro, and those that the package xmos-ai-tools ships, which serve the host.
+// those of esp-tflite-micro, those of Arduino's libraries, and those that the package xmos-ai-tools ships,
+// which serve the host.
 #ifndef TFLM_MCUNET_TFLM_COMPATIBILITY_H_
 #define TFLM_MCUNET_TFLM_COMPATIBILITY_H_
 
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../../include/tflm_mcunet/tflm_registration.h"
+#ifdef TFLM_MCUNET_TFLM_BEFORE_2023
+#include "tensorflow/lite/c/common.h"
+#else
 #include "tensorflow/lite/micro/micro_common.h"
+#endif
 
 namespace tflm_mcunet {
 
