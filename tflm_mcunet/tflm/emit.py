@@ -17,7 +17,7 @@ from tflm_mcunet.tflm.drop_in import DROP_INS, drop_in_memory, drop_in_types
 from tflm_mcunet.tflm.memory import memory
 from tflm_mcunet.tflm.resolver import Registration, registrations
 from tflm_mcunet.tflm.stage_op import STAGE
-from tflm_mcunet.tflm.subgraphs import all_subgraphs, resource_variable_count
+from tflm_mcunet.tflm.subgraphs import all_subgraphs, resource_variable_count, state_bytes
 
 #: Bytes of the model in a line of the array.
 _LINE = 24
@@ -69,7 +69,7 @@ def interpreter_program(model: bytes, core: str, macs: int, name: str = "model")
         raise UnsupportedOpError("what an operator takes from TFLite Micro's arena is not known")
     variables = resource_variable_count(graphs)
     files = {
-        f"{name}.h": _header(graph, name, device, host, len(operators), macs),
+        f"{name}.h": _header(graph, name, device, host, len(operators), macs, state_bytes(graphs)),
         f"{name}.cpp": _source(name, operators, drop_ins, variables),
         f"{name}_data.h": _data_header(name, len(model)),
         f"{name}_data.cpp": _data_source(name, model),
@@ -89,11 +89,12 @@ def _sources(operators: Sequence[Registration], drop_ins: Sequence[str]) -> set[
     return sources
 
 
-def _header(graph: Graph, name: str, device: int, host: int, operators: int, macs: int) -> str:
+def _header(graph: Graph, name: str, device: int, host: int, operators: int, macs: int, state: int) -> str:
     upper = name.upper()
+    kept = f"#define {upper}_STATE_BYTES {state}\n" if state else ""
     macros = f"""#define {upper}_MACS {macs}
 #define {upper}_OPERATORS {operators}
-
+{kept}
 // Arena that kernels want beyond what is known of them: those of esp-nn or CMSIS-NN, where you hand over to them.
 #ifndef TFLM_MCUNET_EXTRA_ARENA_BYTES
 #define TFLM_MCUNET_EXTRA_ARENA_BYTES 0
@@ -107,7 +108,7 @@ def _header(graph: Graph, name: str, device: int, host: int, operators: int, mac
 """
     how, includes = "an int8 network in TFLite Micro", "\n#include <stdint.h>\n"
     run = invoke_declaration(name)
-    return model_header(graph, name, how=how, macros=macros, run=run, includes=includes)
+    return model_header(graph, name, how=how, macros=macros, run=run, includes=includes, is_kept=state > 0)
 
 
 def _data_header(name: str, size: int) -> str:
@@ -164,7 +165,7 @@ using Interpreter = tflite::MicroInterpreter;
 
 alignas(16) uint8_t arena[{upper}_ARENA_BYTES];
 
-// Both are made in {name}_init and never destroyed.
+// Both are made in {name}_init, and anew in every call of it; they hold nothing that would have to be given back.
 alignas(Resolver) uint8_t resolver_memory[sizeof(Resolver)];
 alignas(Interpreter) uint8_t interpreter_memory[sizeof(Interpreter)];
 Interpreter* interpreter = nullptr;
@@ -178,9 +179,7 @@ bool add_operators(Resolver& resolver) {{
 }}  // namespace
 
 extern "C" int {name}_init(void) {{
-  if (interpreter != nullptr) {{
-    return 0;
-  }}
+  interpreter = nullptr;
   Resolver* resolver = new (resolver_memory) Resolver;
   if (!add_operators(*resolver)) {{
     return 1;
