@@ -47,8 +47,10 @@ def add_options(parser: argparse.ArgumentParser, size: Callable[[str], int]) -> 
     parser.add_argument(
         "--schedule",
         choices=("layer", "stream", "tflm"),
-        default="layer",
-        help="how the network will run: whole layers (default), rows through stages, stock TFLite Micro",
+        nargs="+",
+        default=["layer"],
+        help="how the network will run: whole layers (default), rows through stages, stock TFLite Micro; "
+        "`layer stream` searches the schedule together with the network",
     )
     parser.add_argument(
         "--space", metavar="S", help="mcunet, or a JSON file; default: a small one for the data"
@@ -108,7 +110,7 @@ def search(arguments: argparse.Namespace, out: Print) -> int:
         flash_bytes=arguments.flash,
         max_macs=arguments.max_macs,
         max_latency_ms=arguments.max_latency,
-        schedule=arguments.schedule,
+        schedule=result.best_schedule,
     )
     memory = MemoryOracle(budget)
     graph = load_graph(int8)
@@ -120,6 +122,7 @@ def search(arguments: argparse.Namespace, out: Print) -> int:
             "architecture": result.best_architecture.to_dict(),
             "score": result.best_score,
             "test_accuracy_float": accuracy,
+            "schedule": result.best_schedule,
             **need.to_dict(),
         },
         "trials": len(result.rows),
@@ -139,6 +142,7 @@ def _text(payload: dict[str, Any]) -> str:
     rows = [
         ["validation score", f"{best['score']:.4f}"],
         ["test accuracy, float", f"{best['test_accuracy_float']:.4f}"],
+        ["schedule", best["schedule"]],
         ["SRAM, at most", f"{best['sram_bytes']:,} bytes"],
         ["flash, at most", f"{best['flash_bytes']:,} bytes"],
         ["MACs", f"{best['macs']:,}"],

@@ -42,6 +42,20 @@ def test_a_search_ends_with_a_model_that_fits(
     assert (tmp_path / "search" / "tensorboard").is_dir()
 
 
+@pytest.mark.parametrize("strategy", ["supernet", "zero-cost"])
+def test_strategies_that_look_at_the_data_first_and_several_schedules(
+    strategy: str, data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = ["--sram", "4500", "--strategy", strategy, "--schedule", "layer", "stream", "--json", "-"]
+    assert main(arguments(data, tmp_path, *more)) == 0
+    shown = capsys.readouterr()
+    found = json.loads(shown.out)
+    assert found["fits"] is True
+    assert found["best"]["sram_bytes"] <= 4_500
+    assert found["best"]["schedule"] in ("layer", "stream")
+    assert (tmp_path / "search" / "supernet" / "supernet.npz").exists() == (strategy == "supernet")
+
+
 def test_where_nothing_fits_the_exit_code_says_so(
     data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -140,6 +140,7 @@ class MemoryOracle:
         budget: Budget.
 
     Attributes:
+        schedules: tuple of str. Those that a network may have: here the budget's alone.
         asked, kept: int. Networks that `fits` was asked about, and those that do.
 
     Example:
@@ -153,6 +154,7 @@ class MemoryOracle:
 
     def __init__(self, budget: Budget) -> None:
         self.budget = budget
+        self.schedules: tuple[str, ...] = (budget.schedule,)
         self.asked = self.kept = 0
 
     def fits(self, network: Architecture | Graph) -> bool:
@@ -212,6 +214,10 @@ class MemoryOracle:
         arena = aligned(schedule.arena_bytes) + max(p.scratch_bytes for p in programs)
         sram = arena + max(static_bytes(p) for p in programs) + STACK_BYTES
         return Need(sram, constant_bytes(*programs) + CODE_BYTES, schedule.arena_bytes, macs, instructions)
+
+    def schedule_of(self, network: Architecture | Graph) -> str:
+        """The schedule that a network is judged by."""
+        return self.budget.schedule
 
     def exceeded(self, need: Need) -> tuple[str, ...]:
         """What of the budget a need exceeds."""

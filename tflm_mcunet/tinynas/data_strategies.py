@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,7 @@ def data_strategy(
     epochs: int = 20,
     max_trials: int = 20,
     samples: int = 200,
+    schedules: Sequence[str] = (),
     directory: Path | None = None,
     on_progress: Callable[[str, float], None] | None = None,
 ) -> tuple[Space, Strategy]:
@@ -76,6 +77,7 @@ def data_strategy(
         seed: int.
         epochs, max_trials: int. Of the search: epochs of a trial, and how many trials.
         samples: int. Networks that stage 1 draws from each subspace.
+        schedules: sequence of str. Genes of the supernet's evolution; by default the budget's own alone.
         directory: path or None. Where the supernet and its search are kept.
         on_progress: callable or None. Told (what is done, how well).
 
@@ -102,6 +104,7 @@ def data_strategy(
         training=Training(largest_epochs=max(1, epochs // 2), epochs=2 * epochs),
         evolution=Settings(population=40, parents=10, crossovers=15, mutations=15, iterations=10),
         samples=samples,
+        schedules=schedules,
         seed=seed,
         directory=directory,
         resize=resized,

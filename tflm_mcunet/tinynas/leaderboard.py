@@ -26,6 +26,7 @@ class Row:
         blocks: str. channels/expanded/kernel/stride of each.
         parent: str. The trial whose weights it began with, or "".
         message: str. Why it failed, or "".
+        schedule: str. Under which it takes that, and fits.
     """
 
     trial: str
@@ -40,10 +41,18 @@ class Row:
     blocks: str
     parent: str = ""
     message: str = ""
+    schedule: str = ""
 
 
 def row_of(
-    trial: str, status: str, score: float | None, network: Architecture, need: Need, parent: str, message: str
+    trial: str,
+    status: str,
+    score: float | None,
+    network: Architecture,
+    need: Need,
+    parent: str,
+    message: str,
+    schedule: str,
 ) -> Row:
     """The row of a trial."""
     blocks = " ".join(
@@ -63,6 +72,7 @@ def row_of(
         blocks,
         parent,
         message,
+        schedule,
     )
 
 

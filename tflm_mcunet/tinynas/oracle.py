@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from tflm_mcunet.errors import ConstraintError
 from tflm_mcunet.tinynas.architecture import Architecture
-from tflm_mcunet.tinynas.budget import Budget, MemoryOracle
+from tflm_mcunet.tinynas.budget import Budget
 from tflm_mcunet.tinynas.durable import COMPLETED, RUNNING, STOPPED, Durable
 from tflm_mcunet.tinynas.hosting import keras_tuner
+from tflm_mcunet.tinynas.schedule_choice import memory_oracle
 from tflm_mcunet.tinynas.space import Space
 from tflm_mcunet.tinynas.strategies import Scored, Strategy, View, as_strategy
 
@@ -32,6 +34,8 @@ class TinyNASOracle(Durable, keras_tuner.Oracle):
         objective: str or keras_tuner.Objective.
         max_trials: int.
         seed: int.
+        schedules: sequence of str. Several where each network gets the first under which it fits, see
+            `schedule_choice`; by default the budget's own alone.
         lease_seconds: float. With several workers: after how long a silent one is given up; 0 for never.
         **options: of keras_tuner.Oracle.
 
@@ -48,6 +52,7 @@ class TinyNASOracle(Durable, keras_tuner.Oracle):
         objective: Any = "val_accuracy",
         max_trials: int = 20,
         seed: int = 1,
+        schedules: Sequence[str] = (),
         lease_seconds: float = 0.0,
         **options: Any,
     ) -> None:
@@ -64,7 +69,7 @@ class TinyNASOracle(Durable, keras_tuner.Oracle):
             **options,
         )
         self.space = space
-        self.memory = MemoryOracle(budget)
+        self.memory = memory_oracle(budget, schedules)
         self.strategy = as_strategy(strategy, max_trials)
         self.lease_seconds = lease_seconds
         self.verbose = 0
@@ -117,7 +122,7 @@ class TinyNASOracle(Durable, keras_tuner.Oracle):
         why = "; ".join(self.memory.why_not(smallest)) or "it fits, but its place in the space was not found"
         return ConstraintError(
             f"no network of the space {self.space.name!r} was found that fits {budget.target.name} with schedule "
-            f"{budget.schedule!r}. The smallest one: {why}",
+            f"{' or '.join(self.memory.schedules)!r}. The smallest one: {why}",
             "lower the input's resolution, add smaller widths or fewer blocks to the space, or take "
             "schedule='stream', which needs less SRAM",
         )

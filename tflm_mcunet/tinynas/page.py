@@ -79,13 +79,14 @@ squeeze-and-excite.</p>
 
 def _table(rows: Sequence[Row], objective: str, maximise: bool) -> str:
     front = {row.trial for row in pareto(rows, "sram_bytes", maximise=maximise)}
-    heads = ("trial", objective, "SRAM", "flash", "MACs", "parameters", "input", "from", "blocks")
+    heads = ("trial", objective, "SRAM", "flash", "MACs", "parameters", "schedule", "input", "from", "blocks")
     lines = ["<table><thead><tr>", *(_cell("th", h, h == "blocks") for h in heads), "</tr></thead><tbody>"]
     for row in ranked(rows, maximise=maximise):
         score = row.status.lower() if row.score is None else f"{row.score:.4f}"
         blocks = row.message if row.score is None and row.message else row.blocks
         numbers = (row.sram_bytes, row.flash_bytes, row.macs, row.parameters)
-        cells = (row.trial, score, *(f"{n:,}" for n in numbers), row.resolution, row.parent, blocks)
+        words = (row.schedule, row.resolution, row.parent, blocks)
+        cells = (row.trial, score, *(f"{n:,}" for n in numbers), *words)
         kind = ' class="front"' if row.trial in front else ""
         lines += [f"<tr{kind}>", *(_cell("td", c, i == len(cells) - 1) for i, c in enumerate(cells)), "</tr>"]
     return "".join([*lines, "</tbody></table>"])

@@ -30,6 +30,8 @@ class SearchResult:
         directory: Path. Of `leaderboard.html`, `leaderboard.csv`, `tensorboard/` and the trials themselves.
         checkpoint: Path. The best network's weights.
         is_series: bool. Whether samples are series.
+        best_schedule: str. Under which the best network takes that: for `convert` and `export_tinyengine`; "tflm" is
+            stock TFLite Micro.
         fit_rate: float. Of the candidates that were looked at, the share that fits.
     """
 
@@ -41,6 +43,7 @@ class SearchResult:
     checkpoint: Path
     is_series: bool
     fit_rate: float
+    best_schedule: str
 
     @cached_property
     def best_model(self) -> Any:

@@ -9,7 +9,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from tflm_mcunet.tinynas.leaderboard import Row, csv_text, ranked, row_of
 from tflm_mcunet.tinynas.oracle import PARENT, TinyNASOracle
 from tflm_mcunet.tinynas.page import render_page
 from tflm_mcunet.tinynas.result import SearchResult
+from tflm_mcunet.tinynas.schedule_choice import schedules_of
 from tflm_mcunet.tinynas.space import MCUNET_RESOLUTIONS, Space, image_space, mcunet_space, series_space
 from tflm_mcunet.tinynas.state_files import load_json, save_json, write_bytes
 from tflm_mcunet.tinynas.strategies import Strategy
@@ -74,7 +75,7 @@ def search(
     *,
     space: Space | str | None = None,
     strategy: str | Strategy = "evolution",
-    schedule: str = "layer",
+    schedule: str | Sequence[str] = "layer",
     max_macs: int | None = None,
     max_latency_ms: float | None = None,
     epochs: int | None = None,
@@ -95,13 +96,14 @@ def search(
     for name, value in (("epochs", epochs), ("batch_size", batch_size)):
         if value is not None:
             _check_count(name, value)
+    schedules = schedules_of(schedule)
     budget = Budget.of(
         target_device,
         sram_bytes=sram_constraint,
         flash_bytes=flash_constraint,
         max_macs=max_macs,
         max_latency_ms=max_latency_ms,
-        schedule=schedule,
+        schedule=schedules[-1],
     )
     if objective not in ("val_accuracy", "val_loss"):
         raise UsageError(f"expected objective to be 'val_accuracy' or 'val_loss', got {objective!r}")
@@ -113,7 +115,7 @@ def search(
     folder = Path(directory)
     settings = {
         "space": chosen.to_dict(),
-        "budget": _budget_dict(budget),
+        "budget": _budget_dict(budget, schedules),
         "training": asdict(training),
         "objective": objective,
         "strategy": strategy if isinstance(strategy, str) else repr(strategy),
@@ -137,6 +139,7 @@ def search(
             seed=seed,
             epochs=epochs,
             max_trials=max_trials,
+            schedules=schedules,
             directory=folder / "supernet",
             on_progress=lambda what, value: _LOG.info("%s: %.4g", what, value),
         )
@@ -147,6 +150,7 @@ def search(
         objective=objective,
         max_trials=max_trials,
         seed=seed,
+        schedules=schedules,
         lease_seconds=lease_seconds if _is_distributed() else 0.0,
     )
     run = _Run(oracle, data, training, folder, settings, progress)
@@ -169,7 +173,7 @@ class _Run:
         self.settings, self.progress = settings, progress
         self.begun = time.monotonic()
         self.finished_here = 0
-        self.needs: dict[Any, Need] = {}
+        self.needs: dict[Any, tuple[Need, str]] = {}
         self.stdout = sys.stdout
 
     def search(self, overwrite: bool, with_tensorboard: bool, distribution: Any) -> SearchResult:
@@ -228,12 +232,14 @@ class _Run:
         for trial in self.oracle.trials.values():
             network = self.oracle.architecture_of(trial)
             if network not in self.needs:
-                self.needs[network] = self.oracle.memory.need(network)
+                memory = self.oracle.memory
+                self.needs[network] = memory.need(network), memory.schedule_of(network)
             message = (trial.message or "").strip().splitlines()[-1:] or [""]
             parent = str(trial.hyperparameters.values.get(PARENT, ""))
             score = trial.score if trial.status == COMPLETED else None
+            need, schedule = self.needs[network]
             rows.append(
-                row_of(trial.trial_id, trial.status, score, network, self.needs[network], parent, message[0])
+                row_of(trial.trial_id, trial.status, score, network, need, parent, message[0], schedule)
             )
         return ranked(rows, maximise=self._maximises)
 
@@ -243,7 +249,7 @@ class _Run:
         flash = "–" if budget.flash_bytes is None else f"{budget.flash_bytes:,} bytes"
         facts = {
             "device": budget.target.name,
-            "SRAM": f"{budget.sram_bytes:,} bytes, schedule {budget.schedule}",
+            "SRAM": f"{budget.sram_bytes:,} bytes, schedule {' or '.join(self.oracle.memory.schedules)}",
             "flash": flash,
             "space": f"{self.oracle.space.name}, {self.oracle.space.size():.3g} networks",
             "strategy": self.settings["strategy"],
@@ -272,12 +278,13 @@ class _Run:
         return SearchResult(
             best_architecture=network,
             best_score=float(best.score),
-            best_need=self.needs[network],
+            best_need=self.needs[network][0],
             rows=tuple(rows),
             directory=self.folder,
             checkpoint=tuner.checkpoint(best.trial_id),
             is_series=self.data.is_series,
             fit_rate=self._fit_rate(),
+            best_schedule=self.needs[network][1],
         )
 
     @property
@@ -349,8 +356,11 @@ def _check_directory(folder: Path, settings: dict[str, Any], overwrite: bool) ->
     )
 
 
-def _budget_dict(budget: Budget) -> dict[str, Any]:
-    return {**{k: v for k, v in asdict(budget).items() if k != "target"}, "target": budget.target.name}
+def _budget_dict(budget: Budget, schedules: Sequence[str]) -> dict[str, Any]:
+    """The budget as JSON; several schedules as a list, so that searches over one alone go on as before."""
+    limits = {k: v for k, v in asdict(budget).items() if k != "target"}
+    schedule = schedules[0] if len(schedules) == 1 else list(schedules)
+    return {**limits, "schedule": schedule, "target": budget.target.name}
 
 
 def _check_count(name: str, value: Any) -> None:

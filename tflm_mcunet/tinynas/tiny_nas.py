@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +30,7 @@ class TinyNAS:
         *,
         space: Space | str | None = None,
         strategy: str | Strategy = "evolution",
-        schedule: str = "layer",
+        schedule: str | Sequence[str] = "layer",
         max_macs: int | None = None,
         max_latency_ms: float | None = None,
         epochs: int | None = None,
@@ -63,7 +63,9 @@ class TinyNAS:
             space: Space, the path of a space's JSON file, "mcunet", or None for a small space made for the data.
             strategy: str or Strategy. "evolution", "random", "bayesian", "zero-cost" (evolution that begins with the
                 best of many untrained networks) or "supernet" (MCUNet's search: trials are its best networks).
-            schedule: str. How the network will run: "layer", "stream" (less SRAM) or "tflm" (stock TFLite Micro).
+            schedule: str or sequence of str. How the network will run: "layer", "stream" (less SRAM) or "tflm" (stock
+                TFLite Micro). With ("layer", "stream") the schedule is searched together with the network, and the
+                result's `best_schedule` says which the best one has.
             max_macs, max_latency_ms: further limits; the latency is a modelled one.
             epochs, batch_size: int or None. Of every trial. None for 20 and 32, or what little data needs: smaller
                 batches, and at least 400 of them.
