@@ -1,4 +1,4 @@
-"""Depthwise layers of the DSP family write over their own input, and give the portable kernels' bytes."""
+"""Depthwise and 1x1 layers write over their own input, and give the portable kernels' bytes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import drawn_dsp
 import pytest
 
 from tflm_mcunet.builder import GraphBuilder
+from tflm_mcunet.codegen.in_place import is_pointwise_in_place
+from tflm_mcunet.codegen.lower import lower
 from tflm_mcunet.codegen.program import build_program
 from tflm_mcunet.convert import convert
 from tflm_mcunet.graph import Graph
@@ -54,3 +56,37 @@ def test_depthwise_layers_write_over_their_input() -> None:
         schedule = convert(between_small_layers(*shape), schedule="in_place").schedule
         assert kernel in overlapping(schedule), shape
         drawn_dsp.assert_family_agrees(schedule, "arm_dsp", "qemu:cortex-m4")
+
+
+#: (height, width, inputs, outputs): pixels in threes or not, pixels that stay, shrink, or have odd channels.
+POINTWISE = [(9, 12, 24, 24), (25, 5, 64, 64), (7, 7, 40, 17), (5, 11, 21, 20)]
+
+
+def one_pointwise(height: int, width: int, inputs: int, outputs: int) -> Graph:
+    b = GraphBuilder(height)
+    x = b.conv_2d(b.input((1, height, width, 4)), inputs, kernel=(3, 3), zero_point=-11)
+    x = b.conv_2d(x, outputs, activation="RELU6", zero_point=-128)
+    return b.finish([b.conv_2d(x, 2, kernel=(3, 3))])
+
+
+@needs_board
+@pytest.mark.parametrize(("family", "board"), [("arm_dsp", "qemu:cortex-m4"), ("arm_mve", "qemu:cortex-m55")])
+def test_1x1_layers_compute_a_whole_map_over_their_input_in_one_call(family: str, board: str) -> None:
+    for shape in POINTWISE:
+        schedule = convert(one_pointwise(*shape), schedule="in_place").schedule
+        program = build_program(schedule, family)
+        step = next(
+            s for stage in program.stages for s in stage.steps if s.call.kernel.startswith("pointwise")
+        )
+        source, target = (program.tensors[t] for t in step.tensors)
+        assert (source.height, target.height, step.columns[1]) == (1, 1, shape[0] * shape[1]), shape
+        assert target.offset <= source.offset < target.offset + target.pitch_bytes, shape
+        drawn_dsp.assert_family_agrees(schedule, family, board)
+
+
+def test_a_pixel_is_not_written_over_one_that_is_yet_to_be_read() -> None:
+    shrinking, growing = (lower(one_pointwise(3, 4, 8, n), 1) for n in (6, 9))
+    assert is_pointwise_in_place(shrinking, 0)
+    assert not is_pointwise_in_place(shrinking, -1)
+    assert is_pointwise_in_place(growing, 11)
+    assert not is_pointwise_in_place(growing, 10)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from tflm_mcunet.codegen.arm_dsp import dense as dsp_dense
 from tflm_mcunet.codegen.arm_dsp import lower as arm_dsp
 from tflm_mcunet.codegen.arm_dsp.depthwise import depthwise_in_place
+from tflm_mcunet.codegen.arm_mve import dense as mve_dense
 from tflm_mcunet.codegen.arm_mve import lower as arm_mve
 from tflm_mcunet.codegen.call import Call
 from tflm_mcunet.codegen.positive_multipliers import with_positive_multipliers
@@ -26,7 +28,11 @@ _EXACT_READERS: Mapping[str, frozenset[str]] = {
     "arm_mve": arm_mve.EXACT_READERS,
 }
 
-_IN_PLACE: Mapping[str, Callable[[Call, int], Call | None]] = {"arm_dsp": depthwise_in_place}
+#: What computes whole layers over their own input, by the portable kernel.
+_IN_PLACE: Mapping[str, Mapping[str, Callable[[Call, int], Call | None]]] = {
+    "arm_dsp": {"conv_2d_row": dsp_dense.pointwise_in_place, "depthwise_conv_2d_row": depthwise_in_place},
+    "arm_mve": {"conv_2d_row": mve_dense.pointwise_in_place},
+}
 
 #: Core -> the family that it runs best.
 _CORES = {
@@ -57,7 +63,7 @@ def specialised_in_place(call: Call, family: str, ahead_bytes: int) -> Call | No
         family: str.
         ahead_bytes: int. How far the output begins before the input.
     """
-    lowering = _IN_PLACE.get(family)
+    lowering = _IN_PLACE.get(family, {}).get(call.kernel)
     turned = with_positive_multipliers(call) if lowering else None
     return lowering(turned, ahead_bytes) if lowering and turned else None
 

@@ -9,6 +9,7 @@ import numpy as np
 from tflm_mcunet.codegen.arm_dsp.layer import layer_records
 from tflm_mcunet.codegen.arm_dsp.records import Records
 from tflm_mcunet.codegen.call import Call, Constant, Params, Symbol, as_one_row
+from tflm_mcunet.codegen.in_place import is_pointwise_in_place
 from tflm_mcunet.codegen.merged_requantize import CLAMP, SATURATE, SIGN_FIX
 
 #: Bytes of scratch for each word of four input values: three widened pixels.
@@ -73,6 +74,15 @@ def conv_2d(call: Call, is_layer: bool) -> Call | None:
     )
     is_dense = is_pointwise and call.window.stride_h == fields["stride_w"] == 1
     return as_one_row(dsp) if is_layer and is_dense else dsp
+
+
+def pointwise_in_place(call: Call, ahead_bytes: int) -> Call | None:
+    """The call of a whole 1x1 convolution whose output begins `ahead_bytes` before its input, or None.
+
+    Up to three pixels are widened into scratch, and then their outputs are written.
+    """
+    found = conv_2d(call, True) if is_pointwise_in_place(call, ahead_bytes) else None
+    return found if found and found.kernel == "pointwise_dsp_row" and found.outputs[0].height == 1 else None
 
 
 def fully_connected(call: Call, _: bool) -> Call | None:

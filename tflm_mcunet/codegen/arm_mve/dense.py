@@ -8,6 +8,7 @@ import numpy as np
 
 from tflm_mcunet.codegen.arm_mve.shared import GENERAL, SATURATE, SIGN_FIX, LayerSums, layer_sums
 from tflm_mcunet.codegen.call import Call, Constant, Params, Symbol, as_one_row
+from tflm_mcunet.codegen.in_place import is_pointwise_in_place
 
 #: Inputs of one vector, and output channels of one block.
 _LANES, _BLOCK = 16, 4
@@ -17,6 +18,9 @@ _ENDINGS = {SATURATE: "saturated", SIGN_FIX: "fixed", GENERAL: "clamped"}
 
 #: Bytes that gathered pixels take, where more than two fit.
 _TILE_BYTES = 2048
+
+#: Bytes that pixels take which are copied since the output lies over them, where more than two fit.
+_COPIED_BYTES = 512
 
 #: The output's pixel stride and the block's channels must fit into 16 bits.
 _MOST_CHANNELS = (1 << 16) - 2 * _BLOCK
@@ -59,6 +63,24 @@ def conv_2d(call: Call, is_layer: bool) -> Call | None:
     )
     is_flat = is_layer and is_direct and window.stride_h == fields["stride_w"] == 1
     return as_one_row(special) if is_flat else special
+
+
+def pointwise_in_place(call: Call, ahead_bytes: int) -> Call | None:
+    """The call of a whole 1x1 convolution whose output begins `ahead_bytes` before its input, or None.
+
+    A tile of pixels is copied, and then their outputs are written; its larger tile saves calls of the core.
+    """
+    found = conv_2d(call, True) if is_pointwise_in_place(call, ahead_bytes) else None
+    if found is None or found.kernel != "pointwise_mve_row" or found.outputs[0].height != 1:
+        return None
+    fields = found.params.fields
+    pixel_bytes = fields["chunks"] * _LANES
+    tile = max(2, _COPIED_BYTES // pixel_bytes // 2 * 2)
+    return replace(
+        found,
+        params=Params(found.params.struct, {**fields, "tile": tile}),
+        scratch_bytes=found.scratch_bytes + (tile - fields["tile"]) * pixel_bytes,
+    )
 
 
 def fully_connected(call: Call, _: bool) -> Call | None:
