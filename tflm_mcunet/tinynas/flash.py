@@ -11,7 +11,7 @@ from tflm_mcunet.codegen.call import Call, Constant, Params
 from tflm_mcunet.codegen.program import Program
 
 #: Machine code of every kernel that a searched network can call, the engine, and the library routines that they
-#: pull in: what the largest core takes, rounded up. `tests/tinynas/test_flash.py` builds programs and compares.
+#: pull in: what the largest core takes, rounded up. `tests/tinynas/test_budget.py` builds programs and compares.
 CODE_BYTES = 32 * 1024
 
 #: Stack of `invoke`, above what any emulated core takes.
