@@ -150,7 +150,9 @@ void* model_output(int index);
 """
 
 
-def write_kernel_program(graph: Graph, headers: Path, folder: Path, kept_bytes: int = 1 << 16) -> None:
+def write_kernel_program(
+    graph: Graph, headers: Path, folder: Path, kept_bytes: int = 1 << 16, has_dsp: bool = True
+) -> None:
     """Write the program of a graph with one input and one output.
 
     Args:
@@ -158,8 +160,9 @@ def write_kernel_program(graph: Graph, headers: Path, folder: Path, kept_bytes: 
         headers: Path. Those of TFLite Micro.
         folder: Path. Of the program; it is made.
         kept_bytes: int. Memory that the kernels may keep.
+        has_dsp: bool. Whether kernels may use the core's DSP extension.
     """
-    _copy_library(headers, folder)
+    _copy_library(headers, folder, has_dsp)
     tables, sizes = [], 0
     rows = []
     for i, tensor in enumerate(graph.tensors):
@@ -243,7 +246,7 @@ def _options(op: Op, index: int) -> str:
     return sets + f"  return options;\n}}\n{struct} options{index} = make_options{index}();"
 
 
-def _copy_library(headers: Path, folder: Path) -> None:
+def _copy_library(headers: Path, folder: Path, has_dsp: bool) -> None:
     """Kernels as they are; the adapters behind a file that says which layout of TFLite Micro's structures is meant."""
     root = cpp_sources()
     for part in ("src/kernels", "src/tflm", "include/tflm_mcunet"):
@@ -252,8 +255,12 @@ def _copy_library(headers: Path, folder: Path) -> None:
             shutil.copy(path, folder / part)
     for path in (root / "src" / "kernels").glob("*.cpp"):
         shutil.copy(path, folder / "src" / "kernels")
+    (folder / "src" / "kernels" / "arm_dsp").mkdir()
+    for name in ("simd.h", "unpacked.h", "unpacked.cpp"):
+        shutil.copy(root / "src" / "kernels" / "arm_dsp" / name, folder / "src" / "kernels" / "arm_dsp")
+    chosen = "" if has_dsp else "#define TFLM_MCUNET_PORTABLE_KERNELS\n"
     for path in (root / "src" / "tflm").glob("kernel_*.cpp"):
-        text = "#define TFLM_MCUNET_HOST_PACKAGE\n" + path.read_text()
+        text = "#define TFLM_MCUNET_HOST_PACKAGE\n" + chosen + path.read_text()
         (folder / "src" / "tflm" / path.name).write_text(text)
     wanted = ("tensorflow/lite/micro/micro_common.h", "tensorflow/lite/c/builtin_op_data.h")
     asked = ["g++", "-MM", "-x", "c++", "-I", str(headers), "-"]

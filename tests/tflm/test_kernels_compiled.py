@@ -6,6 +6,7 @@ import os
 import sys
 from pathlib import Path
 
+import pytest
 from tflm_headers import WARNINGS, compiler, headers, interpreter_headers, run
 
 from tflm_mcunet.cpp import cpp_sources
@@ -64,7 +65,8 @@ def test_adapters_compile_for_a_core(tmp_path: Path) -> None:
         run([compiler("arm-none-eabi-g++"), *core, *WARNINGS, str(source), "-o", str(tmp_path / "object")])
 
 
-def test_the_kernels_stay_inside_their_memory(tmp_path: Path) -> None:
+@pytest.mark.parametrize("chosen", ["TFLM_MCUNET_PORTABLE_KERNELS", "TFLM_MCUNET_DSP_KERNELS"])
+def test_the_kernels_stay_inside_their_memory(chosen: str, tmp_path: Path) -> None:
     """Our part is compiled with both sanitisers; the interpreter's allocations are watched by the first."""
     gcc, root, library = compiler("g++"), cpp_sources() / "src", tmp_path / "kernels.so"
     sources = [*(root / "tflm").glob("kernel_*.cpp"), root / "tflm" / "host_package.cpp"]
@@ -73,8 +75,16 @@ def test_the_kernels_stay_inside_their_memory(tmp_path: Path) -> None:
         root / "tflm" / "stage_options.cpp",
         root / "engine" / "engine.cpp",
     ]
-    sources += (root / "kernels").glob("*.cpp")
-    flags = ("-std=c++14", "-O1", "-fPIC", "-shared", "-ffp-contract=off", "-DTFLM_MCUNET_HOST_PACKAGE")
+    sources += [*(root / "kernels").glob("*.cpp"), root / "kernels" / "arm_dsp" / "unpacked.cpp"]
+    flags = (
+        f"-D{chosen}",
+        "-std=c++14",
+        "-O1",
+        "-fPIC",
+        "-shared",
+        "-ffp-contract=off",
+        "-DTFLM_MCUNET_HOST_PACKAGE",
+    )
     run([gcc, *flags, *SANITIZE, *WARNINGS, *headers(), *map(str, sources), "-o", str(library)])
     path = os.pathsep.join([str(HERE), str(HERE.parent / "kernels"), str(HERE.parent)])
     environment = {

@@ -1,6 +1,6 @@
 // Drop-in FULLY_CONNECTED.
 #include "../../include/tflm_mcunet/tflm_kernels.h"
-#include "../kernels/fully_connected.h"
+#include "kernel_choice.h"
 #include "kernel_rows.h"
 #include "kernel_weighted.h"
 #include "tensorflow/lite/c/builtin_op_data.h"
@@ -56,7 +56,7 @@ const char* prepare_dense(const Operator& op, DenseData* data) {
   data->params.depth = depth;
   const void** window = static_cast<const void**>(op.keep(sizeof(void*)));
   const int32_t vectors = weighted.input.elements / depth;
-  data->walk = {fully_connected_row, window, 1, vectors, depth, vectors, units, units, 1, 1, 1, 0};
+  data->walk = {kFullyConnected, window, 1, vectors, depth, vectors, units, units, 1, 1, 1, 0};
   return window == nullptr ? kNoMemory : nullptr;
 }
 

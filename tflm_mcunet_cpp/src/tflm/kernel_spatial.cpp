@@ -1,7 +1,6 @@
 // Drop-in CONV_2D and DEPTHWISE_CONV_2D.
 #include "../../include/tflm_mcunet/tflm_kernels.h"
-#include "../kernels/conv_2d.h"
-#include "../kernels/depthwise_conv_2d.h"
+#include "kernel_choice.h"
 #include "kernel_parameters.h"
 #include "kernel_rows.h"
 #include "kernel_weighted.h"
@@ -96,7 +95,7 @@ const char* prepare_conv(const Operator& op, SpatialData* data) {
   fill_window(weighted, options, pad_left, &data->conv);
   data->conv.group_channels = group;
   data->conv.output_channels = channels;
-  data->walk.kernel = conv_2d_row;
+  data->walk.kernel = kConv2D;
   return nullptr;
 }
 
@@ -126,7 +125,7 @@ const char* prepare_depthwise(const Operator& op, SpatialData* data) {
   fill_weighted(weighted, &data->depthwise);
   fill_window(weighted, options, pad_left, &data->depthwise);
   data->depthwise.depth_multiplier = channels / depth;
-  data->walk.kernel = depthwise_conv_2d_row;
+  data->walk.kernel = kDepthwiseConv2D;
   return nullptr;
 }
 

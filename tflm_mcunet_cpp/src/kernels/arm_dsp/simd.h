@@ -45,6 +45,19 @@ inline uint32_t widen_odd(uint32_t bytes) {
   return result;
 }
 
+// The same, and to each half that of `halves` added.
+inline uint32_t widen_even_plus(uint32_t halves, uint32_t bytes) {
+  uint32_t result;
+  asm("sxtab16 %0, %1, %2" : "=r"(result) : "r"(halves), "r"(bytes));
+  return result;
+}
+
+inline uint32_t widen_odd_plus(uint32_t halves, uint32_t bytes) {
+  uint32_t result;
+  asm("sxtab16 %0, %1, %2, ror #8" : "=r"(result) : "r"(halves), "r"(bytes));
+  return result;
+}
+
 // Of two words the low halves, the high halves.
 inline uint32_t low_halves(uint32_t one, uint32_t two) {
   uint32_t result;
@@ -89,6 +102,13 @@ inline uint32_t widen_even(uint32_t bytes) {
 }
 
 inline uint32_t widen_odd(uint32_t bytes) { return widen_even(bytes >> 8); }
+
+inline uint32_t widen_even_plus(uint32_t added, uint32_t bytes) {
+  return halves(half(added, 0) + static_cast<int8_t>(bytes),
+                half(added, 1) + static_cast<int8_t>(bytes >> 16));
+}
+
+inline uint32_t widen_odd_plus(uint32_t added, uint32_t bytes) { return widen_even_plus(added, bytes >> 8); }
 
 inline uint32_t low_halves(uint32_t one, uint32_t two) { return (one & 0xFFFFu) | two << 16; }
 
