@@ -129,6 +129,12 @@ class Drawer:
         )
         self.keep(y)
 
+    def smallest_depthwise_conv_2d(self) -> None:
+        shape = (self.pick(1, 1, 2), 3, 3, self.between(2, 13))
+        x = self.builder.input(shape, scale=0.05, zero_point=self.zero_point())
+        y = self.builder.depthwise_conv_2d(x, (3, 3), activation="RELU", zero_point=-128)
+        self.outputs.append(y)
+
     def fully_connected(self) -> None:
         shape = (self.between(1, 3), self.pick(1, 3, 8, 15, 64, 130))
         x = self.builder.input(shape, scale=0.05, zero_point=self.zero_point())

@@ -55,6 +55,14 @@ def test_wide_windows_of_wide_rows_give_the_bytes_of_the_portable_kernels() -> N
 
 
 @needs_board
+def test_maps_as_small_as_the_window_give_the_bytes_of_the_portable_kernels() -> None:
+    graph = drawn_dsp.drawn_graph(Drawer.smallest_depthwise_conv_2d, 4, 40)
+    schedule = drawn_dsp.layer_schedule(graph)
+    assert drawn_dsp.kernel_share(schedule, "depthwise_3x3_dsp_map") >= 0.2
+    drawn_dsp.assert_family_agrees(schedule, FAMILY, BOARD)
+
+
+@needs_board
 @pytest.mark.parametrize("kind", ["layer", "stream"])
 def test_networks_give_the_same_bytes_however_they_are_scheduled(kind: str) -> None:
     for seed in (1, 2):

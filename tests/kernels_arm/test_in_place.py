@@ -31,10 +31,14 @@ SHAPES = [
 ]
 
 
-def between_small_layers(height: int, width: int, channels: int, kernel: int, stride: int) -> Graph:
+def between_small_layers(
+    height: int, width: int, channels: int, kernel: int, stride: int, activation: str = "RELU6"
+) -> Graph:
     b = GraphBuilder(height)
     x = b.conv_2d(b.input((1, height, width, 4)), channels, zero_point=-11)
-    x = b.depthwise_conv_2d(x, (kernel, kernel), stride=(stride, stride), activation="RELU6", zero_point=-128)
+    x = b.depthwise_conv_2d(
+        x, (kernel, kernel), stride=(stride, stride), activation=activation, zero_point=-128
+    )
     return b.finish([b.conv_2d(x, 2)])
 
 
@@ -52,9 +56,11 @@ def overlapping(schedule: Schedule) -> list[str]:
 
 @needs_board
 def test_depthwise_layers_write_over_their_input() -> None:
-    for *shape, kernel in SHAPES:
-        schedule = convert(between_small_layers(*shape), schedule="in_place").schedule
-        assert kernel in overlapping(schedule), shape
+    graphs = [(between_small_layers(*shape), kernel) for *shape, kernel in SHAPES]
+    graphs.append((between_small_layers(3, 3, 16, 3, 1, "RELU"), "depthwise_3x3_dsp_map"))
+    for graph, kernel in graphs:
+        schedule = convert(graph, schedule="in_place").schedule
+        assert kernel in overlapping(schedule), kernel
         drawn_dsp.assert_family_agrees(schedule, "arm_dsp", "qemu:cortex-m4")
 
 

@@ -130,12 +130,16 @@ def _depthwise_3x3(call: Call, weights: np.ndarray, is_layer: bool) -> Call | No
     if found is None:
         return None
     source, target = call.inputs[0], call.outputs[0]
+    if is_layer and stride == 1 and found.finish == SATURATE and not found.shared["has_own_shifts"]:
+        extents = (source.height, width, target.height, call.width, window.pad_top, fields["pad_left"])
+        if extents == (3, 3, 3, 3, 1, 1):
+            return _depthwise_3x3_map(call, weights, found)
     is_on_its_side = is_layer and target.height > call.width
     count, rows = call.width, target.height if is_layer else 1
     weights = _kept(weights, found)
     if is_on_its_side:
         weights, count, rows = weights.transpose(0, 2, 1), rows, count
-    packed = np.ascontiguousarray(weights[:, :, [0, 1, 1, 2]]).reshape(channels, -1).view("<i4")
+    packed = _packed_3x3(weights)
     is_known = stride == 2 or found.shared["shift"] in _SHIFTS_3X3
     is_regular = found.finish == SATURATE and is_known and not found.shared["has_own_shifts"]
     given = {
@@ -180,6 +184,41 @@ def _depthwise_3x3(call: Call, weights: np.ndarray, is_layer: bool) -> Call | No
     )
 
 
+def _depthwise_3x3_map(call: Call, weights: np.ndarray, found: _Head) -> Call:
+    """The kernel for 3x3 windows of a 3x3 map, padded by 1, all of it in one call.
+
+    It takes the zero point off the input, so that padding needs no products: the bias is without its part.
+    """
+    zero_point, channels = call.params.fields["input_zero_point"], len(weights)
+    weights = _kept(weights, found)
+    head = found.head.astype(np.int64)
+    head[:, 0] += 256 * zero_point * weights.reshape(channels, -1).sum(axis=1, dtype=np.int64)
+    stream = np.concatenate((head.astype(np.int32), _packed_3x3(weights)), axis=1)
+    source, target = call.inputs[0], call.outputs[0]
+    given = {
+        "stream": Constant(stream),
+        "constant": found.shared["constant"],
+        "shift": found.shared["shift"],
+        "channels": channels,
+        "offset": (-zero_point & 0xFFFF) * 0x10001,
+    }
+    return replace(
+        call,
+        kernel="depthwise_3x3_dsp_map",
+        source="kernels/arm_dsp/depthwise_3x3_map",
+        params=Params("DepthwiseDspMap3x3", given),
+        inputs=(View(source.tensor, 1, source.height * source.row_bytes),),
+        outputs=(View(target.tensor, 1, target.height * target.row_bytes),),
+        window=Window(),
+        scratch_bytes=96,
+    )
+
+
+def _packed_3x3(weights: np.ndarray) -> np.ndarray:
+    """Weights [channels, 3, 3] int8 as a word for each row, of bytes w0 w1 w1 w2."""
+    return np.ascontiguousarray(weights[:, :, [0, 1, 1, 2]]).reshape(len(weights), -1).view("<i4")
+
+
 def depthwise_in_place(call: Call, ahead_bytes: int) -> Call | None:
     """The call of a whole layer whose output begins `ahead_bytes` before its input, over which it may lie.
 
@@ -198,11 +237,12 @@ def depthwise_in_place(call: Call, ahead_bytes: int) -> Call | None:
     found = depthwise_conv_2d(call, True)
     if found is None:
         return None
-    holds_all = found.params.fields["output_rows"] == call.outputs[0].height
+    holds_all = found.params.fields.get("output_rows") == call.outputs[0].height
     is_column_over_column = call.width == width and ahead_bytes % (width * channels) == 0
     is_safe = {
         "depthwise_3x3_dsp_row": True,
         "depthwise_3x3_dsp_columns": is_column_over_column,
+        "depthwise_3x3_dsp_map": True,
         "depthwise_packed_dsp_row": True,
         "depthwise_conv_2d_dsp_row": holds_all,
     }
