@@ -9,7 +9,7 @@ import numpy as np
 from tflm_mcunet.codegen.closure import library_files
 from tflm_mcunet.codegen.header import invoke_declaration, model_header
 from tflm_mcunet.codegen.literals import braces, c_comment
-from tflm_mcunet.codegen.program import Program, Rows, Step
+from tflm_mcunet.codegen.program import Program, ProgramStage, Rows, Step
 from tflm_mcunet.codegen.stream_state import Variable
 from tflm_mcunet.codegen.tables import Tables
 from tflm_mcunet.cpp import cpp_sources
@@ -141,7 +141,7 @@ const Stage kStages[] = {{
 {_lines(stages, "    {0, 0, 0, kNoTensor, 0, 0},")}
 }};
 
-const Program kProgram = {{kTensors, kOps, kStages, {len(stages)}, {len(rows)}, {len(steps)}}};
+const Program kProgram = {{kTensors, kOps, kStages, {len(stages)}, {_counted_tensors(program)}, {len(steps)}}};
 
 alignas(16) uint8_t arena[{max(arena_bytes, 16)}];
 const void* window[{program.window_rows}];
@@ -272,11 +272,22 @@ def _lines(lines: list[str], empty: str) -> str:
     return "\n".join(lines or [empty])
 
 
+def _counted_stages(program: Program) -> list[ProgramStage]:
+    """Counters are read only in stages of several operators, in those that sum and in those that are fed."""
+    return [s for s in program.stages if len(s.steps) > 1 or s.fed >= 0 or s.steps[0].call.is_sum]
+
+
+def _counted_tensors(program: Program) -> int:
+    """The tensors up to the last one whose rows a stage counts."""
+    counted = [s for stage in _counted_stages(program) for s in stage.steps]
+    return 1 + max((max(*s.tensors, s.hold) for s in counted), default=-1)
+
+
 def _count_size(program: Program) -> int:
-    """Counters are read only in stages of several operators, or of one that sums."""
-    steps = [len(stage.steps) for stage in program.stages]
-    is_counted = any(len(s.steps) > 1 or s.fed >= 0 or s.steps[0].call.is_sum for s in program.stages)
-    return len(program.tensors) + sum(steps) + 1 if is_counted else 1
+    """A counter for each of those tensors and for each operator, and the stage that is being fed."""
+    if not _counted_stages(program):
+        return 1
+    return _counted_tensors(program) + sum(len(stage.steps) for stage in program.stages) + 1
 
 
 def _constant_base(tensor: Tensor, tables: Tables) -> str:

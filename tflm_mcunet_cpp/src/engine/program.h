@@ -63,12 +63,12 @@ struct Program {
   const StageOp* ops;
   const Stage* stages;
   uint16_t stage_count;
-  uint16_t tensor_count;
+  uint16_t tensor_count;  // of those at the front, up to the last one whose rows a stage counts
   uint16_t op_count;
 };
 
 // The memory that a program works in. `window` holds as many pointers as the largest operator reads rows, and
-// `counts` one count for each tensor, then one for each operator, then the stage that is being fed.
+// `counts` one count for each counted tensor, then one for each operator, then the stage that is being fed.
 struct Workspace {
   void* const* bases;
   const void** window;
