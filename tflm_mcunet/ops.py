@@ -155,14 +155,15 @@ def _row_window(graph: Graph, op: Op) -> Window | None:
 
 
 def _binary_window(graph: Graph, op: Op) -> Window | None:
-    """The identity window where an operand is a constant of one value a channel, or both have the output's rows."""
-    return Window() if channel_constant(graph, op) >= 0 else _row_window(graph, op)
+    """The identity window where an operand has one value a channel, or both have the output's rows."""
+    return Window() if channel_operand(graph, op) >= 0 else _row_window(graph, op)
 
 
-def channel_constant(graph: Graph, op: Op) -> int:
-    """Which operand of ADD, SUB or MUL is a constant of one value for each channel of a batch-1 map; -1 for none.
+def channel_operand(graph: Graph, op: Op) -> int:
+    """Which operand of ADD, SUB or MUL has one value for each channel of a batch-1 map; -1 for none.
 
-    The second, or for ADD and MUL, which may be swapped, the first.
+    A constant, or a computed gate as squeeze-and-excite has it. The second, or for ADD and MUL, which may be swapped,
+    the first.
     """
     shape = graph.tensors[op.outputs[0]].shape
     if len(shape) != 4 or shape[0] != 1 or shape[1:3] == (1, 1):
@@ -170,7 +171,7 @@ def channel_constant(graph: Graph, op: Op) -> int:
     for position in (1, 0) if op.type != "SUB" else (1,):
         values, other = (graph.tensors[op.inputs[p]] for p in (position, 1 - position))
         has_one_each = values.elements == shape[3] and values.shape[-1:] == shape[3:]
-        if values.is_constant and has_one_each and other.shape == shape:
+        if has_one_each and other.shape == shape:
             return position
     return -1
 

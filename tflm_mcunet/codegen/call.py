@@ -51,7 +51,7 @@ class View:
         tensor: int. Index in the graph; constants are allowed.
         height: int. Rows of one image.
         row_bytes: int.
-        is_repeated: bool. Every row is the same one: a constant that an operator applies to all rows.
+        is_repeated: bool. Every row is the same one: a constant or a gate that an operator applies to all rows.
     """
 
     tensor: int

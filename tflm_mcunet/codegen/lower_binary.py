@@ -1,4 +1,4 @@
-"""Lowers ADD, SUB and MUL: row by row where the shapes agree or a constant has channels only, else by a walk."""
+"""Lowers ADD, SUB and MUL: row by row where the shapes agree or one has channels only, else by a walk."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tflm_mcunet.codegen.checks import require, require_int8
 from tflm_mcunet.codegen.fixed_point import activation_range, quantize_multiplier, require_headroom
 from tflm_mcunet.codegen.views import elementwise, vector_view
 from tflm_mcunet.graph import Graph, Tensor
-from tflm_mcunet.ops import Window, channel_constant
+from tflm_mcunet.ops import Window, channel_operand
 
 #: Axes of the broadcasting walk; TFLite Micro's own limit.
 _AXES = 6
@@ -52,7 +52,7 @@ def _strides(shape: tuple[int, ...], target: tuple[int, ...]) -> tuple[int, ...]
 def binary(graph: Graph, index: int, window: Window | None) -> Call:
     """ADD, SUB or MUL of int8 tensors."""
     op, where = graph.ops[index], graph.describe(index)
-    in_channels = channel_constant(graph, op)
+    in_channels = channel_operand(graph, op)
     operands = op.inputs[::-1] if in_channels == 0 else op.inputs
     first, second, output = (graph.tensors[i] for i in (*operands, op.outputs[0]))
     for tensor in (first, second, output):

@@ -312,8 +312,12 @@ def _stream(places: _Places, plan: StreamPlan) -> ProgramStage:
         elif operator.in_place and call.in_place_scratch_bytes:
             scratch = places.shared_scratch(call.in_place_scratch_bytes)
         computed = [v.tensor for v in call.inputs if not places.graph.tensors[v.tensor].is_constant]
-        assert tuple(dict.fromkeys(computed)) == operator.inputs, (operator, computed)
-        operands = [places_of[v.tensor] if v.tensor in places_of else places.whole(v) for v in call.inputs]
+        assert set(computed) == set(operator.inputs), (operator, computed)
+        # A gate is whole before the stage begins; its one row counts as every row.
+        operands = [
+            places_of[v.tensor] if v.tensor in places_of and not v.is_repeated else places.whole(v)
+            for v in call.inputs
+        ]
         hold = places_of[operator.hold] if operator.hold >= 0 else -1
         columns, shifts = _columns(places.graph, operator, call, plan)
         operands.append(places_of[operator.output])

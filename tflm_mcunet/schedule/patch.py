@@ -62,12 +62,12 @@ def needed(
 
 
 def can_tile(rows: RowGraph, first: int, last: int, output: int) -> bool:
-    """Whether nodes [first, last) with the one output map can be cut into tiles: maps of several columns, no sums."""
+    """Whether nodes [first, last) with the one output map can be cut into tiles: several columns, no sum or gate."""
     nodes, tensors = rows.nodes[first:last], rows.graph.tensors
     read = {t for n in nodes for t in n.inputs}
     return (
         output not in read
-        and all(n.streams and not n.accumulate for n in nodes)
+        and all(n.streams and not n.accumulate and not n.gates for n in nodes)
         and all(
             len(tensors[t].shape) == 4 and tensors[t].shape[0] == 1
             for n in nodes

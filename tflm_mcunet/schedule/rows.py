@@ -2,7 +2,9 @@
 
 The planner of stages thinks in *nodes*. A node is one operator that computes, besides the operators that vanish into
 it: an explicit PAD whose value is the zero point becomes part of the window of the convolution that follows, and an
-operator that moves no byte (a PAD by nothing, a RESHAPE of one row) becomes another name of its input.
+operator that moves no byte (a PAD by nothing, a RESHAPE of one row) becomes another name of its input. A *gate* is an
+operand of one value a channel (squeeze-and-excite): its one row is read at every step, so no stage both makes and
+reads it.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ from tflm_mcunet.ops import Window
 
 _ALIASES = ("RESHAPE", "SQUEEZE", "EXPAND_DIMS")
 _CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
-_JOINS = ("ADD", "SUB", "MUL", "CONCATENATION")
+_BINARY = ("ADD", "SUB", "MUL")
+_JOINS = (*_BINARY, "CONCATENATION")
 _ONE_ROW = ("FULLY_CONNECTED", "SOFTMAX")
 
 
@@ -34,6 +37,8 @@ class RowNode:
         streams: bool. An output row needs only a window of rows; else the node runs as a layer.
         accumulate: bool. The one output row is the sum over the window's rows, added up as they come.
         in_place: tuple of int. Positions in `inputs` whose row (the first of the window) the output row may take.
+        gates: tuple of int. Positions in `inputs` of operands of one row, which every output row reads: they must be
+            there before the stage begins. Their windows have stride_h 0.
         reason: str. Why it does not stream; "" where it does.
         macs: int.
     """
@@ -46,6 +51,7 @@ class RowNode:
     streams: bool
     accumulate: bool = False
     in_place: tuple[int, ...] = ()
+    gates: tuple[int, ...] = ()
     reason: str = ""
     macs: int = 0
 
@@ -83,6 +89,11 @@ class RowGraph:
         full = {t: rows_of(self.graph, t) for t in sorted(used)}
         narrow = {t: (full[t][0], width) for t, width in self.narrow.items()}
         return full | narrow | {t: (rows, self.narrow.get(t, full[t][1])) for t, rows in self.few.items()}
+
+    @cached_property
+    def barriers(self) -> frozenset[int]:
+        """Nodes that a stage may begin with, but not contain: their gates must be whole before it."""
+        return frozenset(i for i, node in enumerate(self.nodes) if node.gates)
 
     def pitch(self, tensor: int) -> int:
         """Bytes from row to row of a whole map."""
@@ -140,6 +151,16 @@ def _foldable(graph: Graph, op: Op, reader: Op) -> bool:
     if any(t >= 0 and not graph.tensors[t].is_constant for t in reader.inputs[1:]):
         return False
     return graph.tensors[op.outputs[0]].shape[0] == 1
+
+
+def _gate(graph: Graph, op: Op, canonical: Callable[[int], int]) -> int:
+    """The computed operand that has one value a channel, under the name that its maker gave it; or -1."""
+    if op.type not in _BINARY:
+        return -1
+    named = replace(op, inputs=tuple(canonical(t) for t in op.inputs))
+    position = ops.channel_operand(graph, named)
+    is_gate = position >= 0 and not graph.tensors[op.inputs[position]].is_constant
+    return named.inputs[position] if is_gate else -1
 
 
 def _windows(graph: Graph, op: Op) -> tuple[tuple[Window, ...], bool, str]:
@@ -256,8 +277,16 @@ def _node(
         windows = windows[: len(real)]
     results = tuple(t for t in op.outputs if t >= 0)
     in_place = _in_place(graph, op, real) if streams and not accumulate else ()
+    gate = _gate(graph, op, canonical) if streams else -1
+    gates = tuple(i for i, t in enumerate(real) if t == gate)
+    if op.type in _BINARY and len(real) == 2 and not gates and len({rows_of(graph, t) for t in real}) > 1:
+        streams, reason = False, "an operand of one value a channel has another shape before its RESHAPE"
+    if gates:
+        in_place = tuple(i for i in in_place if i not in gates)
+        windows = tuple(replace(w, stride_h=0) if i in gates else w for i, w in enumerate(windows))
+    macs = ops.macs(graph, op)
     return RowNode(
-        index, (index,), real, windows, results, streams, accumulate, in_place, reason, ops.macs(graph, op)
+        index, (index,), real, windows, results, streams, accumulate, in_place, gates, reason, macs
     )
 
 

@@ -1,7 +1,7 @@
 """Partition a graph into stages with the lowest peak, and place every byte of them.
 
-1. `rows.row_graph` reads the graph as nodes. Cuts lie where one tensor is live, and beside every node that does not
-   stream.
+1. `rows.row_graph` reads the graph as nodes. Cuts lie where one tensor is live, beside every node that does not stream,
+   and before every node that reads a gate (squeeze-and-excite).
 2. Every run of streaming nodes between two cuts is a candidate stage. Its cost is the arena that it really takes,
    packed (`stream_pack`); its live bytes bound that from below, and only candidates that can lie on the best path are
    packed (best-first: a path of bounds is refined until it is a path of packed stages).
@@ -203,6 +203,8 @@ def _fed_tensor(rows: RowGraph, kinds: Sequence[str]) -> tuple[int, str]:
     readers = [i for i, node in enumerate(rows.nodes) if tensor in node.inputs]
     if not readers or not all(n.streams for n in rows.nodes[: readers[-1] + 1]):
         return -1, "an operator that reads it, or comes before one that does, does not stream"
+    if any(0 < p <= readers[-1] for p in rows.barriers):
+        return -1, "a gate must be whole before an operator that comes before its last reader"
     if rows.shape[tensor][0] < 2:
         return -1, "it has one row"
     return tensor, ""

@@ -55,9 +55,15 @@ class Run:
 
     @property
     def exact(self) -> bool:
-        """Whether the figures are exact: of the readers of a tensor, at most one does not wait for another operand."""
-        alone = [n.inputs[0] for n in self.rows.nodes[self.first : self.last] if len(n.inputs) == 1]
-        return len(alone) == len(set(alone)) and len(self.live[self.first]) <= 1
+        """Whether the figures are exact: of the readers of a tensor, at most one does not wait for another operand.
+
+        Gates do not count: they are there from the start.
+        """
+        nodes = self.rows.nodes[self.first : self.last]
+        gates = {n.inputs[i] for n in nodes for i in n.gates}
+        flowing = [[t for t in n.inputs if t not in gates] for n in nodes]
+        alone = [inputs[0] for inputs in flowing if len(inputs) == 1]
+        return len(alone) == len(set(alone)) and len(self.live[self.first] - gates) <= 1
 
     def stage_bytes(self, starts: Sequence[int], end: int) -> np.ndarray:
         """The most bytes in use in each of the stages [start, end) of this run."""
@@ -94,8 +100,10 @@ def runs(
         last, steps = first, 0
         for end in cuts[bisect_right(cuts, first) :]:
             steps += sum(rows.shape[t][0] for n in nodes[last:end] for t in n.outputs)
-            if not all(n.streams for n in nodes[last:end]) or (
-                steps * (end - first) > MOST_CELLS and last > first
+            if (
+                not all(n.streams for n in nodes[last:end])
+                or (last > first and last in rows.barriers)
+                or (steps * (end - first) > MOST_CELLS and last > first)
             ):
                 break
             last = end

@@ -249,7 +249,7 @@ class Planner:
                 continue
             for last in range(first + 1, min(count, first + self.longest) + 1):
                 single = last == first + 1
-                if not single and (first not in cuts or not self.rows.nodes[last - 1].streams):
+                if not single and (first not in cuts or not self._continues(last - 1)):
                     break
                 if not single and (last not in cuts or self._maps_bytes(last) > self.ceiling):
                     continue
@@ -262,6 +262,10 @@ class Planner:
                     reached.add(last)
                 if not single and self._hopeless(last, (*options, *more)):
                     break
+
+    def _continues(self, i: int) -> bool:
+        """Whether a stage that has begun may take node `i`."""
+        return self.rows.nodes[i].streams and i not in self.rows.barriers
 
     def _hopeless(self, last: int, options: Sequence[Candidate]) -> bool:
         """Whether no longer stage can do: rows inside only get more as it grows, though its output may get smaller."""
@@ -327,7 +331,7 @@ class Planner:
             more = []
             for first in growing:
                 last = first + length
-                if last > count or not self.rows.nodes[last - 1].streams:
+                if last > count or not self._continues(last - 1):
                     continue
                 more.append(first)
                 if last in cuts and self._maps_bytes(last) <= self.ceiling:
@@ -341,12 +345,13 @@ class Planner:
 
 
 def cut_positions(rows: RowGraph, live: Sequence[frozenset[int]]) -> list[int]:
-    """Where stages may begin and end: where one tensor is live, and beside every node that does not stream."""
+    """Where stages may begin and end: where one tensor is live, beside every node that does not stream, at barriers."""
     nodes, outputs = rows.nodes, set(rows.outputs)
     return [
         p
         for p in range(len(nodes) + 1)
         if p in (0, len(nodes))
+        or p in rows.barriers
         or len(live[p] - outputs) <= 1
         or not nodes[p - 1].streams
         or not nodes[p].streams

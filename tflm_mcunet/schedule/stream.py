@@ -6,6 +6,8 @@ A `StreamPlan` is executed by counters alone, without a heap and without a list 
   each operand, row min(last row of the window, height - 1) exists, and, where `hold` names a tensor, row y of that
   tensor exists. Rows of a window outside [0, height) are padding (nullptr): a convolution skips them or reads the
   zero point. The `Window` is the effective one: a PAD before a convolution is already part of `pad_top`, `pad_left`.
+* *Gates*: an operand whose window has stride_h 0 has one row, which every output row reads. It is whole before the
+  stage begins.
 * *Order*: scan the operators from the last to the first, run one row of the first that can, restart from the last. If
   none can and rows of `fed` are missing, take one row from the caller into its place, restart. Else the stage is done.
   There is no test for space: the plan was made for exactly this order.

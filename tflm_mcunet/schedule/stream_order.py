@@ -160,6 +160,9 @@ def _lives(
                 first, last = _read_span(window, rows)
                 death[t][first : last + 1] = np.maximum(death[t][first : last + 1], at)
                 continue
+            if not window.stride_h:  # the one row of a gate, at every step
+                np.maximum(death[t], at[-1], out=death[t])
+                continue
             for k in range(window.kernel_h):
                 # Output rows y from `low` to before `high` read row y·stride + shift inside the map.
                 shift = k * window.dilation_h - window.pad_top
