@@ -51,7 +51,7 @@ def gated(seed: int) -> Graph:
 
 @pytest.mark.parametrize("source", ["resident", "rows"])
 def test_gates_stream(source: str) -> None:
-    graphs = [gated(seed) for seed in range(24)]
+    graphs = [gated(seed) for seed in range(16)]
     plans = [plan_stages(g, input=source, effort=2000) for g in graphs]
     streamed = {i for plan in plans for s in plan.stages if s.plan for i in s.ops}
     assert streamed
@@ -59,13 +59,14 @@ def test_gates_stream(source: str) -> None:
         of_stage = {i: stage for stage in plan.stages for i in stage.ops}
         for node in row_graph(graph).nodes:
             assert not any(graph.describe(node.op) in note for note in plan.notes if node.gates)
-            assert not node.gates or of_stage[node.op].ops[0] in node.covers
-    assert sum(s.kind == "stream" and len(s.ops) > 1 for p in plans for s in p.stages) > 24
+            is_first = of_stage[node.op].ops[0] in node.covers
+            assert not node.gates or is_first or of_stage[node.op].plan is None
+    assert sum(s.kind == "stream" and len(s.ops) > 1 for p in plans for s in p.stages) > 12
     assert_equal_to_tflm(graphs, plans)
 
 
 def test_gates_as_layers_and_in_quick_plans() -> None:
-    graphs = [gated(seed) for seed in range(40, 48)]
+    graphs = [gated(seed) for seed in range(40, 46)]
     layers = [plan_stages(g, kinds=("layer",)) for g in graphs]
     quick = [plan_stages(g, effort="quick") for g in graphs]
     tiles = [plan_stages(g, max_mac_overhead=1.5, effort=500) for g in graphs[:2]]
@@ -97,3 +98,18 @@ def test_a_scaled_map_is_never_there_as_a_whole() -> None:
     before, after = exact_runs(graph, stage_graph(plan))
     assert after.head_bytes < 1.35 * map_bytes < before.head_bytes
     assert_equal_to_tflm([graph], [plan])
+
+
+def test_quick_plans_take_no_more_than_with_gates_as_layers() -> None:
+    b = GraphBuilder(1)
+    x = b.conv_2d(b.input((1, 48, 48, 3)), 16, (3, 3), stride=(2, 2), activation="RELU6")
+    for channels, size, stride in ((24, 3, 2), (24, 5, 1), (40, 5, 2)):
+        y = b.conv_2d(x, 3 * b.tensors[x].shape[3], activation="RELU6")
+        y = b.depthwise_conv_2d(y, (size, size), stride=(stride, stride), activation="RELU6")
+        squeezed = b.conv_2d(b.mean(y, (1, 2), keep_dims=True), 8, activation="RELU")
+        g = b.op("LOGISTIC", [b.conv_2d(squeezed, b.tensors[y].shape[3])], {}, scale=1 / 256, zero_point=-128)
+        x = b.conv_2d(b.binary("MUL", y, g, scale=b.tensors[y].scale), channels)
+    graph = b.finish([x])
+    quick, careful = plan_stages(graph, effort="quick"), plan_stages(graph)
+    assert careful.arena_bytes <= quick.arena_bytes <= 1.05 * careful.arena_bytes
+    assert_equal_to_tflm([graph, graph], [quick, careful])

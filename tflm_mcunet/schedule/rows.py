@@ -95,6 +95,11 @@ class RowGraph:
         """Nodes that a stage may begin with, but not contain: their gates must be whole before it."""
         return frozenset(i for i, node in enumerate(self.nodes) if node.gates)
 
+    def with_gates_as_layers(self) -> RowGraph:
+        """The same graph, its operators that read gates as layers: these may let go of a gate earlier."""
+        nodes = tuple(replace(n, streams=False, gates=()) if n.gates else n for n in self.nodes)
+        return replace(self, nodes=nodes)
+
     def pitch(self, tensor: int) -> int:
         """Bytes from row to row of a whole map."""
         return self.wide.get(tensor, self.shape[tensor][1])

@@ -114,6 +114,9 @@ def plan_stages(
     most = longest or 1 << 60
     plans = plans_of(rows, chosen, fed, alignments, notes, effort, longest=most)
     plan = plans.lowest()
+    if rows.barriers and "stream" in chosen:
+        other = plans_of(rows.with_gates_as_layers(), chosen, fed, alignments, notes, effort, longest=most)
+        plan = min(plan, other.lowest(), key=lambda p: p.arena_bytes)
     spare = int((max_mac_overhead - 1) * sum(n.macs for n in rows.nodes))
     if "patch" in chosen and spare:
         spread = wide_plans(plans, chosen, fed, alignments, notes, effort) if spread_maps else []

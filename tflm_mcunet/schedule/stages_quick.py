@@ -208,7 +208,17 @@ def quick_plan(
         sram: int. Bytes that are good enough, 0 for the lowest: the search ends as soon as a plan needs no more, or
             its bound is above.
     """
-    planner = QuickPlanner(rows, streams, fed, *alignments)
+    bound, best = _searched(QuickPlanner(rows, streams, fed, *alignments), sram)
+    if rows.barriers and streams and best.end > max(aligned(bound), sram):
+        # Where a product can lie over its whole map, a layer that stands alone is placed more easily.
+        _, other = _searched(QuickPlanner(rows.with_gates_as_layers(), streams, fed, *alignments), sram)
+        best = min(best, other, key=lambda placed: placed.end)
+    macs = [sum(n.macs for n in w.nodes) for w in best.works]
+    return assembled(rows, best.works, best.at, best.placements, macs, bound, notes)
+
+
+def _searched(planner: QuickPlanner, sram: int) -> tuple[int, Placed]:
+    """The live bytes of the best path, and the best of the paths that were placed."""
     best: Placed | None = None
     bound, path = planner.path()
     peak = bound
@@ -223,5 +233,4 @@ def quick_plan(
         if peak >= best.end:
             break
     assert best is not None
-    macs = [sum(n.macs for n in w.nodes) for w in best.works]
-    return assembled(rows, best.works, best.at, best.placements, macs, bound, notes)
+    return bound, best
