@@ -111,3 +111,10 @@ def test_the_command_line_runs_a_converted_file(tmp_path: Path):
     assert converted["sram"]["after"] < converted["sram"]["before"] / 3
     assert results[1]["sram"]["arena"] < results[0]["sram"]["arena"]
     assert np.size(crc) == 2
+
+
+def test_the_cpp_program_of_a_file_with_stages_is_refused_with_what_to_do():
+    conversion = convert(network())
+    with pytest.raises(UnsupportedOpError, match="TFLM_MCUNET_STAGE") as caught:
+        run(conversion.tflite, inputs_of(network(), 1, 0)[0][0], on="host")
+    assert "--schedule layer" in str(caught.value.hint)

@@ -38,9 +38,15 @@ _OWN_SHAPE_CHECK = ("EXPAND_DIMS", "FULLY_CONNECTED", "RESHAPE", "SQUEEZE")
 _MOST_DIMENSIONS = 6
 _ANY_DIMENSIONS = ("MEAN", "QUANTIZE", "RESHAPE", "SPLIT", "SQUEEZE")
 
-#: Operators of a model that keeps state; what makes it run.
-_VARIABLES = ("ASSIGN_VARIABLE", "CALL_ONCE", "READ_VARIABLE", "VAR_HANDLE")
-_VARIABLES_HINT = "tflm_mcunet.transforms.explicit_state turns variables into inputs and outputs"
+#: What makes a model run that has these operators: those of a model that keeps state, and our own of a converted one.
+_HINTS: Mapping[str, str] = {
+    **dict.fromkeys(
+        ("ASSIGN_VARIABLE", "CALL_ONCE", "READ_VARIABLE", "VAR_HANDLE"),
+        "tflm_mcunet.transforms.explicit_state turns variables into inputs and outputs",
+    ),
+    "TFLM_MCUNET_STAGE": "this file was converted for TFLite Micro: take the model that it was made from, whose stages "
+    "are planned anew for the C++ program, or convert it with --schedule layer",
+}
 
 #: Operator type -> its lowering as a sum over rows.
 LOWER_SUM: Mapping[str, Callable[[Graph, int, Window], Call]] = lower_sum_rows.LOWER_SUM
@@ -60,12 +66,9 @@ def lower(graph: Graph, index: int, window: Window | None = None, checked: Graph
     """
     lowering = LOWER.get(graph.ops[index].type)
     if lowering is None:
-        raise UnsupportedOpError(
-            f"{graph.describe(index)}: the C++ kernels have no {graph.ops[index].name}",
-            _VARIABLES_HINT
-            if graph.ops[index].type in _VARIABLES
-            else f"supported: {', '.join(sorted(LOWER))}",
-        )
+        op = graph.ops[index]
+        hint = _HINTS.get(op.type) or _HINTS.get(op.name) or f"supported: {', '.join(sorted(LOWER))}"
+        raise UnsupportedOpError(f"{graph.describe(index)}: the C++ kernels have no {op.name}", hint)
     _require_shapes(checked or graph, index)
     call = lowering(graph, index, window)
     _require_counters(graph, index, call)
