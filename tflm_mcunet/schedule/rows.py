@@ -284,7 +284,13 @@ def _node(
     in_place = _in_place(graph, op, real) if streams and not accumulate else ()
     gate = _gate(graph, op, canonical) if streams else -1
     gates = tuple(i for i, t in enumerate(real) if t == gate)
-    if op.type in _BINARY and len(real) == 2 and not gates and len({rows_of(graph, t) for t in real}) > 1:
+    if (
+        streams
+        and op.type in _BINARY
+        and len(real) == 2
+        and not gates
+        and len({rows_of(graph, t) for t in real}) > 1
+    ):
         streams, reason = False, "an operand of one value a channel has another shape before its RESHAPE"
     if gates:
         in_place = tuple(i for i in in_place if i not in gates)
