@@ -41,7 +41,7 @@ def assert_equal(model: bytes, feed: Sequence[Sequence[np.ndarray]], what: objec
     stock, ours = run(model, feed, False), run(model, feed, True)
     for expected, computed in zip(stock.outputs, ours.outputs, strict=True):
         for a, b in zip(expected, computed, strict=True):
-            assert a.tobytes() == b.tobytes(), what
+            assert a.tobytes() == b.tobytes(), repr(what)
     assert stock.allocations and ours.allocations
     assert ours.allocations.head_bytes <= stock.allocations.head_bytes, "the kernels need no scratch"
 
