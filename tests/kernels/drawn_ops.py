@@ -132,8 +132,11 @@ def binary(draw) -> Graph:
     if draw(FLAGS):
         operands.reverse()
     type = draw(st.sampled_from(("ADD", "SUB", "MUL")))
-    y = b.binary(type, *operands, activation=draw(ACTIVATIONS), zero_point=draw(ZERO_POINTS))
-    return _rescaled(draw, b, y)
+    keywords = {"activation": draw(ACTIVATIONS), "zero_point": draw(ZERO_POINTS)}
+    if draw(FLAGS):
+        return _rescaled(draw, b, b.binary(type, *operands, **keywords))
+    # All three scales from the same few: quotients at which the last bit decides.
+    return b.finish([b.binary(type, *operands, scale=draw(DECIMALS), **keywords)])
 
 
 @st.composite

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from harness import run_graphs
 from kernel_check import assert_equal_to_tflm, inputs
+from value_pairs import every_pair, pairs
 
 from tflm_mcunet import tflite
 from tflm_mcunet.builder import GraphBuilder
@@ -167,3 +168,9 @@ def test_negative_weight_scales_are_exact():
     tensors = list(graph.tensors)
     tensors[graph.ops[0].inputs[1]] = replace(weights, quantization=Quantization(scales, (0,) * 4, 0))
     assert_equal_to_tflm([replace(graph, tensors=tuple(tensors))])
+
+
+def test_every_pair_of_values_of_a_sum_a_difference_and_a_product():
+    """TFLite Micro divides ADD's scales in float64 and SUB's in float32."""
+    graphs = list(pairs())
+    assert_equal_to_tflm(graphs, [every_pair()] * len(graphs))

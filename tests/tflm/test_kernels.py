@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from kernel_check import batches, in_batches, inputs
+from value_pairs import every_pair, pairs
 
 from tflm_mcunet import tflite
 from tflm_mcunet.builder import GraphBuilder
@@ -55,6 +56,12 @@ def test_drawn_operators_compute_the_bytes_of_tflite_micro(name: str) -> None:
             assert_equal(tflite.write(graph), inputs(graph), graph)
 
     check()
+
+
+def test_every_pair_of_values_of_a_sum_a_difference_and_a_product() -> None:
+    """TFLite Micro divides ADD's scales in double and SUB's in float."""
+    for graph in pairs():
+        assert_equal(tflite.write(graph), every_pair(), graph)
 
 
 def test_reference_models_compute_the_bytes_of_tflite_micro(shared_models: Path) -> None:

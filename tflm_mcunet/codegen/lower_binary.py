@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from tflm_mcunet.codegen.axes import strides
 from tflm_mcunet.codegen.call import Call, Params, View
 from tflm_mcunet.codegen.checks import require, require_int8
@@ -19,12 +21,22 @@ _AXES = 6
 _LEFT_SHIFT = 20
 
 
+def _ratio(scale: float, other: float, sign: int) -> tuple[int, int]:
+    """The multiplier of a quotient of scales, which is a float64 in TFLite Micro's ADD and a float32 in its SUB.
+
+    Source: kernels/add_common.cc and kernels/sub_common.cc. The quotient of two float32 is rounded to float32 as if
+    at once, float64 having more than twice their bits.
+    """
+    quotient = scale / other
+    return quantize_multiplier(quotient if sign > 0 else float(np.float32(quotient)))
+
+
 def _sum(first: Tensor, second: Tensor, output: Tensor, sign: int, where: str) -> dict[str, Any]:
     """Both operands are brought to twice the larger scale, added, and brought to the output's scale."""
     twice = 2.0 * max(first.scale, second.scale)
-    one = quantize_multiplier(first.scale / twice)
-    two = quantize_multiplier(second.scale / twice)
-    out = quantize_multiplier(twice / ((1 << _LEFT_SHIFT) * output.scale))
+    one = _ratio(first.scale, twice, sign)
+    two = _ratio(second.scale, twice, sign)
+    out = _ratio(twice, (1 << _LEFT_SHIFT) * output.scale, sign)
     require(out[1] <= 0, where, "the output's scale is too small for TFLite Micro's kernel")
     return {
         "sign": sign,

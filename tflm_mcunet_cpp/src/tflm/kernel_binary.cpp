@@ -56,14 +56,22 @@ const char* prepare_walk(const Operands& operands, BinaryData* data) {
   return nullptr;
 }
 
+// The multiplier of a quotient of scales, which is a double in TFLite Micro's ADD (kernels/add_common.cc) and
+// a float in its SUB (sub_common.cc). The quotient of two floats is rounded to a float as if at once, a
+// double having more than twice their bits.
+Multiplier ratio(double scale, double other, int32_t sign) {
+  const double quotient = scale / other;
+  return quantize_multiplier(sign > 0 ? quotient : static_cast<double>(static_cast<float>(quotient)));
+}
+
 const char* prepare_sum(const Operands& operands, int32_t sign, int32_t activation, Sum* sum) {
   const double first = static_cast<double>(operands.first.scale);
   const double second = static_cast<double>(operands.second.scale);
   const double twice = 2.0 * (first > second ? first : second);
-  const Multiplier one = quantize_multiplier(first / twice);
-  const Multiplier other = quantize_multiplier(second / twice);
+  const Multiplier one = ratio(first, twice, sign);
+  const Multiplier other = ratio(second, twice, sign);
   const double output = static_cast<double>(operands.output.scale);
-  const Multiplier out = quantize_multiplier(twice / (static_cast<double>(1 << kSumShift) * output));
+  const Multiplier out = ratio(twice, static_cast<double>(1 << kSumShift) * output, sign);
   if (out.shift > 0) {
     return "the output's scale is too small";
   }
