@@ -1,13 +1,14 @@
-"""TinyNAS against Keras Tuner's own searches under the same constraint, on real data, at equal budgets.
+"""TinyNAS against Keras Tuner's own searches under the same constraint, on real data, with equal time.
 
     nice .venv/bin/python benchmarks/search_quality.py --output build/search_quality.json
     .venv/bin/python benchmarks/search_quality.py --output build/search_quality.json --only-table
 
-Every method searches the same space under the same SRAM and flash, and trains as many epochs in all: so many networks
-(--trials) for 400 batches each. RandomSearch,
-Hyperband and BayesianOptimization are Keras Tuner's oracles inside `constrained`. Each network is chosen by validation
-accuracy and scored on test data that no search has seen; the table has the median of the seeds. "equal time" is
-the best that each method had when the fastest of that dataset and seed was done, in CPU time, proposals included.
+Every method searches the same space under the same SRAM and flash, trains by the same recipe, and has the same CPU
+time (--seconds), proposals included and testing not. RandomSearch, Hyperband and BayesianOptimization are Keras
+Tuner's oracles inside `constrained`. A search begins no trial when its time is up, and a trial that ends later does
+not count. Each network is chosen by validation accuracy, of equals by validation loss, and scored on test data that
+no search has seen; the table has the median of the seeds. "equal epochs" is the best that each method had after as
+many epochs as the method of that dataset and seed that did fewest.
 """
 
 from __future__ import annotations
@@ -29,12 +30,17 @@ from tflm_mcunet.tinynas.constrain import constrained
 from tflm_mcunet.tinynas.data import SearchData, as_input, check_data
 from tflm_mcunet.tinynas.hosting import keras_tuner
 from tflm_mcunet.tinynas.oracle import PARENT, TinyNASOracle
-from tflm_mcunet.tinynas.search import as_space
+from tflm_mcunet.tinynas.search import as_space, augment_of
 from tflm_mcunet.tinynas.space import Space
+from tflm_mcunet.tinynas.strategies import EvolutionStrategy
 from tflm_mcunet.tinynas.tuner import TinyNASHyperModel, TinyNASTuner, Training
 
 METHODS = ("TinyNAS", "RandomSearch", "Hyperband", "BayesianOptimization")
 DATA = ("digits", "PickupGestureWiimoteZ", "JapaneseVowels", "BasicMotions")
+#: Of Hyperband: a whole training has as many, so its first bracket is 9 trials for a ninth, 3 for a third, 1 whole.
+HYPERBAND_EPOCHS = 9
+#: Trials that no search reaches in its time; Bayesian optimisation begins with a third of those it does reach.
+MANY, FIRST = 1_000, 3
 DEVICE = Target("16 kB / 96 kB", 16_000, 96_000, core="cortex-m4")
 
 
@@ -52,66 +58,74 @@ class _Caught(BestEpoch):
 
 
 class Recorder(TinyNASTuner):
-    """Trains, tests and times every trial; ends when the epochs are used up."""
+    """Trains, tests and times every trial; begins none when its CPU time is up."""
 
-    def __init__(self, oracle: Any, data: SearchData, test: tuple, epochs: int, total: int, **options: Any):
-        self.data, self.test, self.epochs, self.left = data, test, epochs, total
+    def __init__(
+        self, oracle: Any, data: SearchData, test: tuple, epochs: int, seconds: float, **options: Any
+    ):
+        self.data, self.test, self.epochs, self.seconds = data, test, epochs, seconds
         self.trials: list[dict[str, float]] = []
         self.begun = time.process_time()
         super().__init__(oracle, **options)
 
     def run_trial(self, trial: Any, *arguments: Any, **options: Any) -> Any:
-        """Train for what the oracle asks, at most for what is left."""
+        """Train for what the oracle asks."""
         values = trial.hyperparameters.values
-        epochs = values.get("tuner/epochs", self.epochs) - values.get("tuner/initial_epoch", 0)
-        epochs = min(epochs, self.left)
+        epochs = self.epochs
+        if "tuner/epochs" in values:  # Hyperband counts in parts of a whole training
+            rounds = values["tuner/epochs"] - values["tuner/initial_epoch"]
+            epochs = -(-rounds * epochs // HYPERBAND_EPOCHS)
         if "tuner/trial_id" in values:
             values[PARENT] = values["tuner/trial_id"]
         batch = self.hypermodel.training.batch_size
         self.hypermodel.steps = epochs * -(-len(self.data.x_train) // batch)
-        fit = self.data.fit_arguments(batch)
+        augment = augment_of("auto", self.data)
+        fit = self.data.fit_arguments(batch, seed=self.trial_seed(trial), augment=augment)
         caught = _Caught()
         fit["callbacks"] = [caught]
-        history = super().run_trial(trial, *arguments, **fit, epochs=epochs, verbose=0)
+        metrics = super().run_trial(trial, *arguments, **fit, epochs=epochs, verbose=0)
         spent = time.process_time() - self.begun
-        self.left -= epochs
         load_weights(caught.model, self.checkpoint(trial.trial_id))
         size = fit["validation_batch_size"]
         _, accuracy = caught.model.evaluate(*self.test, batch_size=size, verbose=0)
         self.begun += time.process_time() - self.begun - spent  # testing is no part of the search
         self.trials.append(
             {
-                "validation": float(max(history.history["val_accuracy"])),
+                "validation": metrics["val_accuracy"],
+                "loss": metrics["val_loss"],
                 "test": float(accuracy),
                 "seconds": spent,
                 "epochs": epochs,
             }
         )
-        return history
+        return metrics
 
     def on_trial_end(self, trial: Any) -> None:
-        """Stop the oracle when no epoch is left."""
+        """Stop the oracle when no time is left."""
         super().on_trial_end(trial)
-        if self.left <= 0:
+        if self.trials and self.trials[-1]["seconds"] >= self.seconds:
             self.oracle.max_trials = len(self.oracle.trials)
 
 
-def oracle_of(method: str, space: Space, budget: Budget, trials: int, epochs: int, seed: int) -> Any:
+def oracle_of(method: str, space: Space, budget: Budget, seed: int) -> Any:
     """The method's oracle, under the budget."""
     if method == "TinyNAS":
-        return TinyNASOracle(space, budget, max_trials=trials, seed=seed)
+        return TinyNASOracle(
+            space, budget, strategy=EvolutionStrategy(warm_trials=FIRST), max_trials=MANY, seed=seed
+        )
     hyperparameters = keras_tuner.HyperParameters()
     for name, values in space.choices().items():
         hyperparameters.Choice(name, list(values))
     shared = {"objective": "val_accuracy", "seed": seed, "hyperparameters": hyperparameters}
     oracles = keras_tuner.oracles
     if method == "RandomSearch":
-        oracle = oracles.RandomSearchOracle(max_trials=trials, **shared)
+        oracle = oracles.RandomSearchOracle(max_trials=MANY, **shared)
     elif method == "Hyperband":
-        oracle = oracles.HyperbandOracle(max_epochs=2 * epochs, factor=3, hyperband_iterations=9, **shared)
+        oracle = oracles.HyperbandOracle(
+            max_epochs=HYPERBAND_EPOCHS, factor=3, hyperband_iterations=MANY, **shared
+        )
     else:
-        points = max(2, trials // 2)
-        oracle = oracles.BayesianOptimizationOracle(max_trials=trials, num_initial_points=points, **shared)
+        oracle = oracles.BayesianOptimizationOracle(max_trials=MANY, num_initial_points=FIRST, **shared)
     memory = MemoryOracle(budget)
     oracle.verbose = 0
     return constrained(oracle, lambda values: memory.fits(space.architecture(values)))
@@ -123,7 +137,7 @@ def small_space(data: SearchData) -> Space:
     return replace(space, stages=tuple(replace(stage, depths=(1, 2)) for stage in space.stages))
 
 
-def measure(name: str, method: str, trials: int, seed: int, folder: Path) -> list[dict[str, float]]:
+def measure(name: str, method: str, seconds: float, seed: int, folder: Path) -> list[dict[str, float]]:
     """Every trial of one search."""
     source = load(name)
     x, y, x_validation, y_validation = source.with_validation(0.3, seed=seed)
@@ -131,7 +145,7 @@ def measure(name: str, method: str, trials: int, seed: int, folder: Path) -> lis
     test = as_input(source.x_test, data.is_series), source.y_test
     space = small_space(data)
     epochs = data.epochs(data.batch_size())
-    oracle = oracle_of(method, space, Budget.of(DEVICE), trials, epochs, seed)
+    oracle = oracle_of(method, space, Budget.of(DEVICE), seed)
     shutil.rmtree(folder, ignore_errors=True)
     hypermodel = TinyNASHyperModel(space, Training(epochs, data.batch_size()), 1)
     tuner = Recorder(
@@ -139,7 +153,7 @@ def measure(name: str, method: str, trials: int, seed: int, folder: Path) -> lis
         data,
         test,
         epochs,
-        trials * epochs,
+        seconds,
         hypermodel=hypermodel,
         seed=seed,
         directory=str(folder),
@@ -149,32 +163,37 @@ def measure(name: str, method: str, trials: int, seed: int, folder: Path) -> lis
     return tuner.trials
 
 
-def best_test(trials: list[dict[str, float]], seconds: float = float("inf")) -> float:
-    """The test accuracy of the network that validation chooses among those done by then."""
-    done = [trial for trial in trials if trial["seconds"] <= seconds] or trials[:1]
-    return max(done, key=lambda trial: trial["validation"])["test"]
+def best_test(trials: list[dict[str, float]], limit: float, unit: str = "seconds") -> float:
+    """The test accuracy of the network that validation chooses among those done within so many seconds or epochs."""
+    done, spent = [], 0.0
+    for trial in trials:
+        spent = trial["seconds"] if unit == "seconds" else spent + trial["epochs"]
+        if spent <= limit:
+            done.append(trial)
+    return max(done or trials[:1], key=lambda trial: (trial["validation"], -trial["loss"]))["test"]
 
 
-def show(results: dict[str, list[dict[str, float]]]) -> None:
+def show(results: dict[str, list[dict[str, float]]], seconds: float) -> None:
     """The table."""
     runs: dict[tuple[str, int], dict[str, list]] = {}
     for key, trials in results.items():
         name, method, seed = key.split("|")
         runs.setdefault((name, int(seed)), {})[method] = trials
     complete = {key: found for key, found in runs.items() if len(found) == len(METHODS)}
-    for title, is_equal_time in (("equal epochs", False), ("equal CPU time", True)):
-        print(f"\ntest accuracy, {title}, median of seeds | " + " | ".join(METHODS))
+    for unit in ("seconds", "epochs"):
+        print(f"\n| test accuracy, equal {unit}, median of seeds | " + " | ".join(METHODS) + " |")
+        print("|---" * (1 + len(METHODS)) + "|")
         for name in dict.fromkeys(name for name, _ in complete):
             cells = []
             for method in METHODS:
                 scores = []
                 for (other, _), found in complete.items():
                     if other == name:
-                        limit = min(found[m][-1]["seconds"] for m in METHODS)
-                        scores.append(best_test(found[method], limit if is_equal_time else float("inf")))
-                cells.append(f"{statistics.median(scores):.4f}")
-            seeds = sum(other == name for other, _ in complete)
-            print(f"{name} ({seeds} seeds) | " + " | ".join(cells))
+                        fewest = min(sum(trial["epochs"] for trial in found[m]) for m in METHODS)
+                        limit = seconds if unit == "seconds" else fewest
+                        scores.append(best_test(found[method], limit, unit))
+                cells.append(f"{statistics.median(scores):.3f} ({', '.join(f'{s:.3f}' for s in scores)})")
+            print(f"| {name} | " + " | ".join(cells) + " |")
 
 
 def main() -> None:
@@ -182,7 +201,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", nargs="+", default=list(DATA))
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--trials", type=int, default=6)
+    parser.add_argument("--seconds", type=float, default=100.0, help="CPU time of one search")
     parser.add_argument("--output", type=Path, default=Path("build/search_quality.json"))
     parser.add_argument("--only-table", action="store_true")
     options = parser.parse_args()
@@ -193,18 +212,18 @@ def main() -> None:
                 key = f"{name}|{method}|{seed}"
                 if key not in results:
                     folder = options.output.parent / "search_quality"
-                    results[key] = measure(name, method, options.trials, seed, folder)
+                    results[key] = measure(name, method, options.seconds, seed, folder)
                     options.output.parent.mkdir(parents=True, exist_ok=True)
                     options.output.write_text(json.dumps(results, indent=1))
                     last = results[key][-1]
                     print(
                         key,
                         len(results[key]),
-                        f"{best_test(results[key]):.4f}",
+                        f"{best_test(results[key], options.seconds):.4f}",
                         f"{last['seconds']:.0f} s",
                         flush=True,
                     )
-    show(results)
+    show(results, options.seconds)
 
 
 if __name__ == "__main__":

@@ -39,6 +39,12 @@ def add_options(parser: argparse.ArgumentParser, size: Callable[[str], int]) -> 
         "--learning-rate", type=float, default=3e-3, metavar="F", help="at the beginning (0.003)"
     )
     parser.add_argument(
+        "--augment",
+        choices=("auto", "none"),
+        default="auto",
+        help="series moved and stretched in time at random (auto), or samples as they are",
+    )
+    parser.add_argument(
         "--strategy",
         choices=("evolution", "random", "bayesian", "zero-cost", "supernet"),
         default="evolution",
@@ -97,6 +103,7 @@ def search(arguments: argparse.Namespace, out: Print) -> int:
         epochs=arguments.epochs,
         batch_size=arguments.batch_size,
         learning_rate=arguments.learning_rate,
+        augment=arguments.augment,
         classes=data.classes,
         overwrite=arguments.overwrite,
         progress=lambda told: progress(str(told)),

@@ -144,8 +144,8 @@ def test_series_images_and_datasets_are_understood() -> None:
     images = np.zeros((6, 16, 16), np.uint8)
     data = check_data((images, np.eye(3)[labels]), (images, np.eye(3)[labels]))
     assert (data.input_shape, data.classes, data.is_one_hot, data.is_series) == ((16, 16, 1), 3, True, False)
-    fit = data.fit_arguments(4)
-    assert fit["x"].shape == (8, 16, 16, 1)
+    batches = [x.shape for x, _ in data.fit_arguments(4)["x"]]
+    assert batches == [(4, 16, 16, 1)] * 2
     dataset = tensorflow.data.Dataset.from_tensor_slices((images, labels)).batch(4)
     assert check_data(dataset, dataset).x_train.shape == (6, 16, 16, 1)
     assert data.at((8, 8, 1)).x_train.shape == (6, 8, 8, 1)

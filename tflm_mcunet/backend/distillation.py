@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tflm_mcunet.backend.batches import training_batches
 from tflm_mcunet.backend.frameworks import load
 from tflm_mcunet.errors import UsageError
 
@@ -81,9 +82,8 @@ def fit_targets(
     if backup_folder:
         callbacks.append(keras.callbacks.BackupAndRestore(backup_folder, delete_checkpoint=False))
     history = model.fit(
-        x,
-        targets,
-        batch_size=batch_size,
+        training_batches(x, targets, batch_size, seed=seed),
+        shuffle=False,
         epochs=epochs,
         validation_data=validation,
         callbacks=callbacks,

@@ -56,7 +56,9 @@ def stop_at_nan() -> Any:
 
 
 class BestEpoch:
-    """A callback that keeps the weights of the best epoch in memory.
+    """A callback that keeps the weights of the best epoch in memory; of equals, that of the lower validation loss.
+
+    Few validation samples make many equal epochs.
 
     Files are written by the caller, in one step: HDF5, which Keras writes, takes the process down on a full disk.
 
@@ -69,7 +71,8 @@ class BestEpoch:
 
     def __init__(self, metric: str, maximise: bool) -> None:
         self.metric, self.sign = metric, 1 if maximise else -1
-        self.best = float("-inf")
+        self.best = (float("-inf"), float("-inf"))
+        self.logs: dict[str, float] = {}
         self.weights: list[np.ndarray] | None = None
         self.model: Any = None
 
@@ -79,9 +82,10 @@ class BestEpoch:
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Keep the weights if no epoch was better; a metric that is no number is worse than any."""
-        value = self.sign * float((logs or {}).get(self.metric, float("nan")))
-        if value > self.best:
-            self.best, self.weights = value, self.model.get_weights()
+        logs = {name: float(value) for name, value in (logs or {}).items()}
+        value = self.sign * logs.get(self.metric, float("nan")), -logs.get("val_loss", 0.0)
+        if not np.isnan(value[0]) and value > self.best:
+            self.best, self.logs, self.weights = value, logs, self.model.get_weights()
 
     def _nothing(self, *arguments: Any, **named: Any) -> None:
         """For the events that do not matter here."""

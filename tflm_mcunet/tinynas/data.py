@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tflm_mcunet.backend.batches import Augment, training_batches
 from tflm_mcunet.backend.training import resized
 from tflm_mcunet.errors import UsageError
 
@@ -58,17 +59,15 @@ class SearchData:
         """Of training, where the caller names none: 20, or more where 20 would be fewer than 400 batches."""
         return max(20, -(-_BATCHES // -(-len(self.x_train) // batch_size)))
 
-    def fit_arguments(self, batch_size: int) -> dict[str, Any]:
-        """Keywords for `model.fit`. The last batch is filled with other samples: every size is traced anew."""
-        count = len(self.x_train)
-        order = np.arange(-(-count // batch_size) * batch_size) % count
-        size = min(len(self.x_validation), _ONE_BATCH)
+    def fit_arguments(
+        self, batch_size: int, *, seed: int = 0, augment: Augment | None = None
+    ) -> dict[str, Any]:
+        """Keywords for `model.fit`; see `training_batches`."""
         return {
-            "x": self.x_train[order],
-            "y": self.y_train[order],
+            "x": training_batches(self.x_train, self.y_train, batch_size, seed=seed, augment=augment),
+            "shuffle": False,  # they are
             "validation_data": (self.x_validation, self.y_validation),
-            "batch_size": batch_size,
-            "validation_batch_size": size,
+            "validation_batch_size": min(len(self.x_validation), _ONE_BATCH),
         }
 
     def at(self, input_shape: tuple[int, int, int]) -> SearchData:

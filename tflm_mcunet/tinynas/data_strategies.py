@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tflm_mcunet.backend.batches import Augment
 from tflm_mcunet.backend.training import resized
 from tflm_mcunet.errors import UsageError
 from tflm_mcunet.tinynas.budget import Budget
@@ -59,6 +60,7 @@ def data_strategy(
     max_trials: int = 20,
     samples: int = 200,
     schedules: Sequence[str] = (),
+    augment: Augment | None = None,
     directory: Path | None = None,
     on_progress: Callable[[str, float], None] | None = None,
 ) -> tuple[Space, Strategy]:
@@ -78,6 +80,7 @@ def data_strategy(
         epochs, max_trials: int. Of the search: epochs of a trial, and how many trials.
         samples: int. Networks that stage 1 draws from each subspace.
         schedules: sequence of str. Genes of the supernet's evolution; by default the budget's own alone.
+        augment: callable or None. How the supernet's training samples are changed.
         directory: path or None. Where the supernet and its search are kept.
         on_progress: callable or None. Told (what is done, how well).
 
@@ -108,6 +111,7 @@ def data_strategy(
         seed=seed,
         directory=directory,
         resize=resized,
+        augment=augment,
         on_progress=on_progress,
     )
     return found.space, SupernetStrategy(found)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 from tflm_mcunet.tinynas.architecture import Architecture
 from tflm_mcunet.tinynas.budget import Need
@@ -27,6 +29,7 @@ class Row:
         parent: str. The trial whose weights it began with, or "".
         message: str. Why it failed, or "".
         schedule: str. Under which it takes that, and fits.
+        loss: float or None. On the validation data.
     """
 
     trial: str
@@ -42,6 +45,7 @@ class Row:
     parent: str = ""
     message: str = ""
     schedule: str = ""
+    loss: float | None = None
 
 
 def row_of(
@@ -53,6 +57,7 @@ def row_of(
     parent: str,
     message: str,
     schedule: str,
+    loss: float | None,
 ) -> Row:
     """The row of a trial."""
     blocks = " ".join(
@@ -73,15 +78,19 @@ def row_of(
         parent,
         message,
         schedule,
+        loss,
     )
 
 
 def ranked(rows: Sequence[Row], *, maximise: bool = True) -> list[Row]:
-    """Best first; of equals the smaller; those without a score last."""
+    """Best first; of equals the one of lower validation loss, then the smaller; those without a score last."""
     sign = -1 if maximise else 1
-    return sorted(
-        rows, key=lambda row: (row.score is None, sign * (row.score or 0.0), row.sram_bytes, row.trial)
-    )
+
+    def key(row: Row) -> tuple[Any, ...]:
+        loss = math.inf if row.loss is None else row.loss
+        return row.score is None, sign * (row.score or 0.0), loss, row.sram_bytes, row.trial
+
+    return sorted(rows, key=key)
 
 
 def pareto(rows: Sequence[Row], cost: str, *, maximise: bool = True) -> list[Row]:

@@ -20,6 +20,12 @@ from tflm_mcunet.tinynas.strategies import Scored, Strategy, View, as_strategy
 PARENT = "tinynas/parent"
 
 
+def loss_of(trial: Any) -> float:
+    """The validation loss of a finished trial, by which trials of one score are told apart; infinity if unknown."""
+    known = trial.metrics.exists("val_loss")
+    return float(trial.metrics.get_best_value("val_loss")) if known else float("inf")
+
+
 class TinyNASOracle(Durable, keras_tuner.Oracle):
     """A Keras Tuner oracle over a space of architectures, under a budget.
 
@@ -106,6 +112,7 @@ class TinyNASOracle(Durable, keras_tuner.Oracle):
                 {name: trial.hyperparameters.values[name] for name in names},
                 sign * trial.score,
                 trial.trial_id,
+                loss_of(trial),
             )
             for trial in finished
             if trial.status == COMPLETED and trial.score is not None

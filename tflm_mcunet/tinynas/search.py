@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from tflm_mcunet.backend.batches import Augment, augmented_series
 from tflm_mcunet.backend.training import tensorboard
 from tflm_mcunet.errors import McuNetError, UsageError
 from tflm_mcunet.targets import Target
@@ -22,7 +23,7 @@ from tflm_mcunet.tinynas.data import SearchData, check_data
 from tflm_mcunet.tinynas.data_strategies import DATA_STRATEGIES, data_strategy
 from tflm_mcunet.tinynas.durable import COMPLETED
 from tflm_mcunet.tinynas.leaderboard import Row, csv_text, ranked, row_of
-from tflm_mcunet.tinynas.oracle import PARENT, TinyNASOracle
+from tflm_mcunet.tinynas.oracle import PARENT, TinyNASOracle, loss_of
 from tflm_mcunet.tinynas.page import render_page
 from tflm_mcunet.tinynas.result import SearchResult
 from tflm_mcunet.tinynas.schedule_choice import schedules_of
@@ -85,6 +86,7 @@ def search(
     inherit: bool = True,
     objective: str = "val_accuracy",
     classes: int | None = None,
+    augment: str | Augment = "auto",
     overwrite: bool = False,
     with_tensorboard: bool = True,
     lease_seconds: float = 300.0,
@@ -111,6 +113,7 @@ def search(
     chosen = as_space(space, data)
     batch_size = batch_size or data.batch_size()
     epochs = epochs or data.epochs(batch_size)
+    change = augment_of(augment, data)
     training = Training(epochs, batch_size, learning_rate, dropout, inherit, data.is_one_hot)
     folder = Path(directory)
     settings = {
@@ -120,6 +123,7 @@ def search(
         "objective": objective,
         "strategy": strategy if isinstance(strategy, str) else repr(strategy),
         "seed": seed,
+        "augment": getattr(change, "__qualname__", repr(change)),
     }
     _check_directory(folder, settings, overwrite)
     if isinstance(strategy, str) and strategy in DATA_STRATEGIES:
@@ -140,6 +144,7 @@ def search(
             epochs=epochs,
             max_trials=max_trials,
             schedules=schedules,
+            augment=change,
             directory=folder / "supernet",
             on_progress=lambda what, value: _LOG.info("%s: %.4g", what, value),
         )
@@ -153,7 +158,7 @@ def search(
         schedules=schedules,
         lease_seconds=lease_seconds if _is_distributed() else 0.0,
     )
-    run = _Run(oracle, data, training, folder, settings, progress)
+    run = _Run(oracle, data, training, change, folder, settings, progress)
     return run.search(overwrite, with_tensorboard, distribution_strategy)
 
 
@@ -165,12 +170,13 @@ class _Run:
         oracle: TinyNASOracle,
         data: SearchData,
         training: Training,
+        augment: Augment | None,
         folder: Path,
         settings: dict[str, Any],
         progress: Callable[[Progress], None] | None,
     ) -> None:
         self.oracle, self.data, self.training, self.folder = oracle, data, training, folder
-        self.settings, self.progress = settings, progress
+        self.settings, self.progress, self.augment = settings, progress, augment
         self.begun = time.monotonic()
         self.finished_here = 0
         self.needs: dict[Any, tuple[Need, str]] = {}
@@ -190,7 +196,7 @@ class _Run:
                 overwrite=overwrite,
                 distribution_strategy=distribution,
             )
-        tuner.data = self.data
+        tuner.data, tuner.augment = self.data, self.augment
         self.oracle.on_trial_finished = self._finished
         save_json(self.folder / "search.json", self.settings)
         callbacks = [tensorboard(self.folder / "tensorboard")] if with_tensorboard else []
@@ -236,10 +242,11 @@ class _Run:
                 self.needs[network] = memory.need(network), memory.schedule_of(network)
             message = (trial.message or "").strip().splitlines()[-1:] or [""]
             parent = str(trial.hyperparameters.values.get(PARENT, ""))
-            score = trial.score if trial.status == COMPLETED else None
+            is_done = trial.status == COMPLETED
+            score, loss = (trial.score, loss_of(trial)) if is_done else (None, None)
             need, schedule = self.needs[network]
             rows.append(
-                row_of(trial.trial_id, trial.status, score, network, need, parent, message[0], schedule)
+                row_of(trial.trial_id, trial.status, score, network, need, parent, message[0], schedule, loss)
             )
         return ranked(rows, maximise=self._maximises)
 
@@ -303,12 +310,14 @@ class _SearchTuner(TinyNASTuner):
     """Feeds each trial the data at its own resolution."""
 
     data: SearchData
+    augment: Augment | None = None
 
     def run_trial(self, trial: Any, *arguments: Any, **options: Any) -> Any:
         """Train one network."""
         network = self.hypermodel.space.architecture(trial.hyperparameters.values)
         data = self.data.at(network.input_shape)
-        fit = data.fit_arguments(self.hypermodel.training.batch_size)
+        size, seed = self.hypermodel.training.batch_size, self.trial_seed(trial)
+        fit = data.fit_arguments(size, seed=seed, augment=self.augment)
         return super().run_trial(trial, *arguments, **fit, **options)
 
 
@@ -342,6 +351,19 @@ def as_space(space: Space | str | Path | None, data: SearchData) -> Space:
             f"the data has {data.classes} and {data.input_shape[2]}"
         )
     return chosen
+
+
+def augment_of(augment: str | Augment, data: SearchData) -> Augment | None:
+    """How a search changes its training samples: "auto" moves and stretches series, and leaves images alone.
+
+    Raises:
+        UsageError: another word.
+    """
+    if not isinstance(augment, str):
+        return augment
+    if augment not in ("auto", "none"):
+        raise UsageError(f"expected augment to be 'auto', 'none' or a callable, got {augment!r}")
+    return augmented_series if augment == "auto" and data.is_series else None
 
 
 def _check_directory(folder: Path, settings: dict[str, Any], overwrite: bool) -> None:

@@ -20,11 +20,12 @@ PATIENCE = 5_000
 
 @dataclass(frozen=True)
 class Scored:
-    """A finished trial: what was drawn, and how good it is (higher is better)."""
+    """A finished trial: what was drawn, and how good it is (higher is better; of equals, a lower validation loss)."""
 
     choices: Choices
     score: float
     trial_id: str = ""
+    loss: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class View:
 
     def best(self, count: int) -> list[Scored]:
         """The best trials so far, best first."""
-        return sorted(self.history, key=lambda scored: -scored.score)[:count]
+        return sorted(self.history, key=lambda scored: (-scored.score, scored.loss))[:count]
 
     def accepts(self, choices: Choices) -> bool:
         """Whether a draw is new and fits."""

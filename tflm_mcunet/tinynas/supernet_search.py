@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from tflm_mcunet.backend.batches import Augment
 from tflm_mcunet.errors import UsageError
 from tflm_mcunet.tinynas.architecture import Architecture
 from tflm_mcunet.tinynas.budget import Budget
@@ -19,7 +20,7 @@ from tflm_mcunet.tinynas.schedule_genes import ScheduleOracle
 from tflm_mcunet.tinynas.space import Space
 from tflm_mcunet.tinynas.space_ranking import SAMPLES, SpaceRanking, rank_spaces
 from tflm_mcunet.tinynas.supernet import Supernet
-from tflm_mcunet.tinynas.supernet_training import Augment, Training, train
+from tflm_mcunet.tinynas.supernet_training import Training, train
 
 _LOG = logging.getLogger(__name__)
 

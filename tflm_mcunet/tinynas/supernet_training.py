@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from tflm_mcunet.backend.batches import Augment
 from tflm_mcunet.backend.elastic_training import ElasticTrainer, Rates, assign, values_of
 from tflm_mcunet.errors import McuNetError, UsageError
 from tflm_mcunet.tinynas.elastic_space import elastic_choice
@@ -28,8 +29,6 @@ from tflm_mcunet.tinynas.supernet import Supernet
 _LOG = logging.getLogger(__name__)
 
 PHASES = ("largest", "subnets")
-
-Augment = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tflm_mcunet.backend.batches import Augment
 from tflm_mcunet.targets import Target
 from tflm_mcunet.tinynas.space import Space
 from tflm_mcunet.tinynas.strategies import Strategy
@@ -40,6 +41,7 @@ class TinyNAS:
         inherit: bool = True,
         objective: str = "val_accuracy",
         classes: int | None = None,
+        augment: str | Augment = "auto",
         overwrite: bool = False,
         with_tensorboard: bool = True,
         lease_seconds: float = 300.0,
@@ -73,6 +75,9 @@ class TinyNAS:
             inherit: bool. Whether a bred network begins with its parent's weights.
             objective: str. "val_accuracy" or "val_loss".
             classes: int or None. None counts the labels.
+            augment: str or callable. How training samples are changed at random, each time they are seen: "auto" moves
+                and stretches series in time and leaves images alone, "none" changes nothing; or (float32[n, height,
+                width, channels], numpy Generator) -> another such array. The supernet trains on the same.
             overwrite: bool. Whether a search that is in the directory is thrown away.
             with_tensorboard: bool. Whether to log to `directory/tensorboard`.
             lease_seconds: float. With several workers, after how long the trial of a silent one goes to another.
@@ -114,6 +119,7 @@ class TinyNAS:
             inherit=inherit,
             objective=objective,
             classes=classes,
+            augment=augment,
             overwrite=overwrite,
             with_tensorboard=with_tensorboard,
             lease_seconds=lease_seconds,

@@ -130,12 +130,20 @@ class TinyNASTuner(keras_tuner.Tuner):
         super().on_search_begin()
 
     def run_trial(self, trial: Any, *arguments: Any, **options: Any) -> Any:
-        """Train one network; its best epoch's weights are written once, in one step."""
-        seed_everything(self.network_seed * 100_003 + int(trial.trial_id))
+        """Train one network; its best epoch's weights are written once, in one step.
+
+        Returns:
+            dict. Metrics of that epoch.
+        """
+        seed_everything(self.trial_seed(trial))
         callbacks = self._deepcopy_callbacks(options.pop("callbacks", []))
         self._configure_tensorboard_dir(callbacks, trial)
         with self._alive(trial.trial_id):
             return self._trained(trial, [*callbacks, stop_at_nan()], *arguments, **options)
+
+    def trial_seed(self, trial: Any) -> int:
+        """Of a trial's weights and of the order of its samples."""
+        return self.network_seed * 100_003 + int(trial.trial_id)
 
     def load_model(self, trial: Any) -> Any:
         """The trained model of a trial."""
@@ -174,7 +182,7 @@ class TinyNASTuner(keras_tuner.Tuner):
             write_bytes(self.checkpoint(trial.trial_id), weight_bytes(best.weights))
         except McuNetError as error:
             raise _Fatal(error.message, error.hint) from error
-        return history
+        return best.logs
 
     def _inherit(self, model: Any, values: dict[str, Any], parent_id: str) -> None:
         """Begin with the parent's weights; without, where its checkpoint is not there."""
