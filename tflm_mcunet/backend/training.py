@@ -80,6 +80,13 @@ class BestEpoch:
         """Called by Keras before training."""
         self.model = model
 
+    def before(self, model: Any, validation: tuple[Any, Any] | None, batch_size: int | None) -> None:
+        """Let the weights that training begins with count as an epoch; without validation data nothing is known."""
+        if validation is not None:
+            logs = model.evaluate(*validation, batch_size=batch_size, return_dict=True, verbose=0)
+            self.set_model(model)
+            self.on_epoch_end(-1, {f"val_{name}": value for name, value in logs.items()})
+
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Keep the weights if no epoch was better; a metric that is no number is worse than any."""
         logs = {name: float(value) for name, value in (logs or {}).items()}

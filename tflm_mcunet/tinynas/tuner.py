@@ -167,11 +167,12 @@ class TinyNASTuner(keras_tuner.Tuner):
         parent = hp.values.get(PARENT)
         if parent and self.hypermodel.training.inherit:
             self._inherit(model, hp.values, str(parent))
+        best = BestEpoch(objective.name, objective.direction == "max")
         begin = getattr(getattr(self.oracle, "strategy", None), "initial_weights", None)
         if begin is not None and self.hypermodel.training.inherit:
             for name, weights in begin(hp.values).items():
                 model.get_layer(name).set_weights(weights)
-        best = BestEpoch(objective.name, objective.direction == "max")
+            best.before(model, options.get("validation_data"), options.get("validation_batch_size"))
         history = model.fit(*arguments, **options, callbacks=[*callbacks, best])
         losses = history.history.get("loss", [])
         if not losses or not np.all(np.isfinite(losses)) or best.weights is None:
