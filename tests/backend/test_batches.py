@@ -35,12 +35,12 @@ def samples(count: int) -> tuple[np.ndarray, np.ndarray]:
     return x, x
 
 
-@pytest.mark.parametrize(("count", "size"), [(12, 4), (10, 4), (3, 8)])
+@pytest.mark.parametrize(("count", "size"), [(12, 4), (10, 4), (6, 8)])
 def test_each_epoch_has_another_order_though_keras_is_seeded(count: int, size: int) -> None:
     keras = pytest.importorskip("keras")
     runs = []
-    for _ in range(2):
-        keras.utils.set_random_seed(1)
+    for global_seed in (1, 2):
+        keras.utils.set_random_seed(global_seed)
         runs.append(seen_in_fit(training_batches(*samples(count), size, seed=3), 4))
     first, again = runs
     assert first == again

@@ -69,3 +69,27 @@ def test_the_trial_of_a_killed_worker_is_finished_by_the_other(tmp_path: Path) -
 
 def logs(folder: Path) -> str:
     return "\n".join(f"{log.name}:\n{log.read_text()[-2000:]}" for log in sorted(folder.glob("*.log")))
+
+
+def test_a_worker_may_train_on_several_devices(tmp_path: Path) -> None:
+    """Two devices of one process, each with half of every batch; the network learns as on one."""
+    script = """
+import sys
+import tensorflow
+cpu = tensorflow.config.list_physical_devices("CPU")[0]
+tensorflow.config.set_logical_device_configuration(cpu, [tensorflow.config.LogicalDeviceConfiguration()] * 2)
+import search_script
+strategy = tensorflow.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+result = search_script.search(sys.argv[1], 1, epochs=20, distribution_strategy=strategy)
+print(strategy.num_replicas_in_sync, result.best_score)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)],
+        cwd=SCRIPT.parent,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    replicas, score = done.stdout.split()[-2:]
+    assert replicas == "2" and float(score) >= 0.9

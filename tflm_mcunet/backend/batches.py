@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -29,31 +29,22 @@ def training_batches(
         augment: callable or None. See `Augment`.
 
     Returns:
-        tf.data.Dataset of (x[batch_size, ...], y[batch_size, ...]), finite, its length known.
+        tf.data.Dataset of (x[batch_size, ...], y[batch_size, ...]), finite, its length known. Each pass over it is
+        another epoch; they depend on the seed alone, not on TensorFlow's.
     """
-    data = load("tensorflow", "nas").data.Dataset
-    gather = load("tensorflow", "nas").gather
-    count = len(x)
-    drawn = -(-count // batch_size) * batch_size
-    order = data.range(count).shuffle(count, seed=seed).repeat(-(-drawn // count)).take(drawn)
-    batches = order.batch(batch_size, drop_remainder=True).map(
-        lambda rows: (gather(x, rows), gather(y, rows))
-    )
-    return batches if augment is None else _changed(batches, augment, np.random.default_rng(seed))
-
-
-def _changed(batches: Any, augment: Augment, random: np.random.Generator) -> Any:
-    """The batches with x changed, one after the other, so that the generator's numbers fall the same way."""
     tensorflow = load("tensorflow", "nas")
+    random = np.random.default_rng(seed)
+    count = len(x)
+    steps = -(-count // batch_size)
 
-    def change(x: Any, y: Any) -> tuple[Any, Any]:
-        made = tensorflow.numpy_function(
-            lambda array: augment(array, random).astype(array.dtype), [x], x.dtype
-        )
-        made.set_shape(x.shape)
-        return made, y
+    def epoch() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        order = np.resize(random.permutation(count), steps * batch_size)
+        for rows in order.reshape(steps, batch_size):
+            yield (x[rows] if augment is None else augment(x[rows], random)), y[rows]
 
-    return batches.map(change)
+    signature = tuple(tensorflow.TensorSpec((batch_size, *a.shape[1:]), a.dtype) for a in (x, y))
+    batches = tensorflow.data.Dataset.from_generator(epoch, output_signature=signature)
+    return batches.apply(tensorflow.data.experimental.assert_cardinality(steps))
 
 
 def augmented_series(x: np.ndarray, random: np.random.Generator) -> np.ndarray:
