@@ -28,6 +28,8 @@ def sources(name: str) -> list[Path]:
         library += (CPP / "src" / "engine").glob("*.cpp")
     if name == "requantize":
         library = shared = []  # it is all in a header
+    if name == "multiplier":
+        library, shared = [CPP / "src" / "tflm" / "kernel_multiplier.cpp"], []
     if name == "ports":
         library = [p for p in (CPP / "ports" / "common").glob("*.cpp") if p.stem != "main"]
         shared = []

@@ -1,7 +1,6 @@
 #include "kernel_parameters.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "../kernels/requantize.h"
 
@@ -63,29 +62,6 @@ bool steps(float value, float scale, int32_t* result) {
 }
 
 }  // namespace
-
-// Without a floating-point operation: Prepare calls it for every channel, and most cores have no doubles. The
-// fraction of a double, 53 bits of it, is rounded to 31 bits with halves away from zero.
-Multiplier quantize_multiplier(double real) {
-  uint64_t bits = 0;
-  memcpy(&bits, &real, sizeof(bits));
-  const int32_t biased = static_cast<int32_t>(bits >> 52) & 0x7FF;
-  if (biased == 0) {
-    return {0, 0};
-  }
-  int32_t exponent = biased - 1022;
-  const uint64_t fraction = (bits & 0xFFFFFFFFFFFFFull) | 0x10000000000000ull;
-  uint32_t fixed = static_cast<uint32_t>((fraction + 0x200000u) >> 22);
-  const bool is_negative = (bits >> 63) != 0;
-  if (fixed == 0x80000000u && !is_negative) {
-    fixed >>= 1;
-    ++exponent;
-  }
-  if (exponent < -31) {
-    return {0, 0};
-  }
-  return {static_cast<int32_t>(is_negative ? 0u - fixed : fixed), exponent};
-}
 
 Multiplier mean_multiplier(double ratio, int64_t count) {
   const Multiplier whole = quantize_multiplier(ratio);

@@ -5,16 +5,9 @@
 
 #include <stdint.h>
 
+#include "kernel_multiplier.h"
+
 namespace tflm_mcunet {
-
-// value * 2^(shift - 31), a positive shift to the left.
-struct Multiplier {
-  int32_t value;
-  int32_t shift;
-};
-
-// A real multiplier in that form; below 2^-32 in magnitude it is 0 (TFLite's QuantizeMultiplier).
-Multiplier quantize_multiplier(double real);
 
 // The multiplier of a sum of `count` values whose mean is wanted: the division is part of it (TFLite's
 // QuantizedMeanOrSum).

@@ -40,6 +40,21 @@ bool channel_fits(const Weighted& weighted, const WeightLayout& layout, int32_t 
          has_headroom(largest_sum(weighted, layout, channel, true), shift);
 }
 
+// The same of all channels; most are told by biases that are too small for it, whatever the weights are.
+bool sums_fit(const Weighted& weighted, const WeightLayout& layout) {
+  const int64_t products = static_cast<int64_t>(layout.taps) * 128 * 255;
+  const int32_t room = products < INT32_MAX ? INT32_MAX - static_cast<int32_t>(products) : 0;
+  const int32_t* const bias = weighted.bias_values;
+  const int8_t* const shift = weighted.shift;
+  for (int32_t c = 0; c < layout.channels; ++c) {
+    const bool is_small = bias == nullptr ? room > 0 : bias[c] < room && -room < bias[c];
+    if ((shift[c] > 0 || !is_small) && !channel_fits(weighted, layout, c, shift[c])) {
+      return false;
+    }
+  }
+  return true;
+}
+
 }  // namespace
 
 const char* read_weighted(const Operator& op, Weighted* weighted) {
@@ -86,20 +101,20 @@ const char* prepare_weighted(const Operator& op, const WeightLayout& layout, int
   if (weighted->multiplier == nullptr || weighted->shift == nullptr) {
     return kNoMemory;
   }
+  const float* const scale = weighted->weights.scales;
   const float input_scale = weighted->input.scale;
-  const double output_scale = static_cast<double>(weighted->output.scale);
-  for (int32_t c = 0; c < layout.channels; ++c) {
-    const float weight_scale = weighted->weights.scales[scales == 1 ? 0 : c];
-    const double product = is_layer ? static_cast<double>(input_scale * weight_scale)
-                                    : static_cast<double>(input_scale) * static_cast<double>(weight_scale);
-    const Multiplier found = quantize_multiplier(product / output_scale);
-    weighted->multiplier[c] = found.value;
-    weighted->shift[c] = static_cast<int8_t>(found.shift);
-    if (!channel_fits(*weighted, layout, c, found.shift)) {
-      return "some input would overflow an int32 sum";
+  const float output_scale = weighted->output.scale;
+  if (scales == layout.channels && !is_layer) {
+    quantize_quotients(input_scale, scale, scales, output_scale, weighted->multiplier, weighted->shift);
+  } else {
+    const Multiplier shared = is_layer ? quantize_quotient(input_scale * *scale, 1.0f, output_scale)
+                                       : quantize_quotient(input_scale, *scale, output_scale);
+    for (int32_t c = 0; c < layout.channels; ++c) {
+      weighted->multiplier[c] = shared.value;
+      weighted->shift[c] = narrow(shared.shift);
     }
   }
-  return nullptr;
+  return sums_fit(*weighted, layout) ? nullptr : "some input would overflow an int32 sum";
 }
 
 }  // namespace tflm_mcunet
