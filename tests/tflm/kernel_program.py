@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from tflm_mcunet.codegen.closure import library_files
 from tflm_mcunet.cpp import cpp_sources
 from tflm_mcunet.graph import Graph, Op
 from tflm_mcunet.ops import total_macs
@@ -52,6 +53,7 @@ struct Tensor {{
 {tables}
 TfLiteEvalTensor eval_tensors[{tensors}];
 alignas(16) uint8_t kept[{kept}];
+alignas(16) uint8_t scratch[{scratch}];
 size_t kept_bytes;
 int failures;
 
@@ -62,8 +64,11 @@ class Context : public HostContext {{
     kept_bytes += (bytes + 15) & ~static_cast<size_t>(15);
     return kept_bytes <= sizeof(kept) ? memory : nullptr;
   }}
-  TfLiteStatus RequestScratchBufferInArena(size_t, int*) override {{ return kTfLiteError; }}
-  void* GetScratchBuffer(int) override {{ return nullptr; }}
+  TfLiteStatus RequestScratchBufferInArena(size_t bytes, int* index) override {{
+    *index = 0;
+    return bytes <= sizeof(scratch) ? kTfLiteOk : kTfLiteError;
+  }}
+  void* GetScratchBuffer(int) override {{ return scratch; }}
   MicroTensor* AllocateTempTfLiteTensor(int index) override {{
     const Tensor& from = kTensors[index];
     affine = {{static_cast<TfLiteFloatArray*>(from.scale), reinterpret_cast<TfLiteIntArray*>(from.zero_points), 0}};
@@ -83,6 +88,10 @@ Context host;
 TfLiteContext context;
 
 void* keep(TfLiteContext*, size_t bytes) {{ return host.AllocatePersistentBuffer(bytes); }}
+TfLiteStatus request(TfLiteContext*, size_t bytes, int* index) {{
+  return host.RequestScratchBufferInArena(bytes, index);
+}}
+void* lend(TfLiteContext*, int index) {{ return host.GetScratchBuffer(index); }}
 TfLiteEvalTensor* get(const TfLiteContext*, int index) {{ return &eval_tensors[index]; }}
 void report(TfLiteContext*, const char*, ...) {{ ++failures; }}
 
@@ -110,6 +119,8 @@ void operator delete(void*, decltype(sizeof(0))) noexcept {{}}
 extern "C" int model_init(void) {{
   context.impl_ = &host;
   context.AllocatePersistentBuffer = keep;
+  context.RequestScratchBufferInArena = request;
+  context.GetScratchBuffer = lend;
   context.GetEvalTensor = get;
   context.ReportError = report;
   for (int i = 0; i < {tensors}; ++i) {{
@@ -151,7 +162,12 @@ void* model_output(int index);
 
 
 def write_kernel_program(
-    graph: Graph, headers: Path, folder: Path, kept_bytes: int = 1 << 16, has_dsp: bool = True
+    graph: Graph,
+    headers: Path,
+    folder: Path,
+    kept_bytes: int = 1 << 16,
+    scratch_bytes: int = 1 << 14,
+    has_dsp: bool = True,
 ) -> None:
     """Write the program of a graph with one input and one output.
 
@@ -160,6 +176,7 @@ def write_kernel_program(
         headers: Path. Those of TFLite Micro.
         folder: Path. Of the program; it is made.
         kept_bytes: int. Memory that the kernels may keep.
+        scratch_bytes: int. Memory that an operator's kernel may ask for as long as it runs.
         has_dsp: bool. Whether kernels may use the core's DSP extension.
     """
     _copy_library(headers, folder, has_dsp)
@@ -202,7 +219,9 @@ def write_kernel_program(
         '#define TFLM_MCUNET_HOST_PACKAGE\n#include "model.h"\n'
         '#include "include/tflm_mcunet/tflm_kernels.h"\n#include "src/tflm/micro_tensor.h"\n'
         '#include "tensorflow/lite/c/builtin_op_data.h"\nusing namespace tflm_mcunet;\nnamespace {\n'
-        + _RUNTIME.format(tables="\n".join(tables), calls="\n".join(calls), kept=kept_bytes, **places)
+        + _RUNTIME.format(
+            tables="\n".join(tables), calls="\n".join(calls), kept=kept_bytes, scratch=scratch_bytes, **places
+        )
         + "}  // namespace\n"
         + _MODEL.format(**places)
     )
@@ -246,6 +265,12 @@ def _options(op: Op, index: int) -> str:
     return sets + f"  return options;\n}}\n{struct} options{index} = make_options{index}();"
 
 
+def dsp_files(root: Path) -> list[Path]:
+    """What of the DSP extension's family the drop-in kernels use, below the folder of the C++ sources."""
+    files = library_files(["src/tflm/kernel_choice.h"], root)
+    return [root / f for f in files if f.startswith("src/kernels/arm_dsp/")]
+
+
 def _copy_library(headers: Path, folder: Path, has_dsp: bool) -> None:
     """Kernels as they are; the adapters behind a file that says which layout of TFLite Micro's structures is meant."""
     root = cpp_sources()
@@ -256,8 +281,8 @@ def _copy_library(headers: Path, folder: Path, has_dsp: bool) -> None:
     for path in (root / "src" / "kernels").glob("*.cpp"):
         shutil.copy(path, folder / "src" / "kernels")
     (folder / "src" / "kernels" / "arm_dsp").mkdir()
-    for name in ("simd.h", "unpacked.h", "unpacked.cpp"):
-        shutil.copy(root / "src" / "kernels" / "arm_dsp" / name, folder / "src" / "kernels" / "arm_dsp")
+    for path in dsp_files(root):
+        shutil.copy(path, folder / path.relative_to(root))
     chosen = "" if has_dsp else "#define TFLM_MCUNET_PORTABLE_KERNELS\n"
     for path in (root / "src" / "tflm").glob("kernel_*.cpp"):
         text = "#define TFLM_MCUNET_HOST_PACKAGE\n" + chosen + path.read_text()

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from kernel_program import dsp_files
 from tflm_headers import WARNINGS, compiler, headers, interpreter_headers, run
 
 from tflm_mcunet.cpp import cpp_sources
@@ -40,7 +41,9 @@ from tflm_mcunet import tflite
 from tflm_mcunet.tflm import interpreter
 from test_kernels import network, refused_biases, REGISTER
 from kernel_check import inputs
-for graph in (network(), *(network(seed) for seed in range(20, 30)), refused_biases()):
+from kernel_graphs import assorted
+drawn = (f(seed) for seed in range(20, 40) for f in (network, assorted))
+for graph in (network(), *drawn, refused_biases()):
     model, feed = tflite.write(graph), inputs(graph)
     try:
         stock = interpreter.run(model, feed).outputs
@@ -75,7 +78,8 @@ def test_the_kernels_stay_inside_their_memory(chosen: str, tmp_path: Path) -> No
         root / "tflm" / "stage_options.cpp",
         root / "engine" / "engine.cpp",
     ]
-    sources += [*(root / "kernels").glob("*.cpp"), root / "kernels" / "arm_dsp" / "unpacked.cpp"]
+    sources += [*(root / "kernels").glob("*.cpp")]
+    sources += [path for path in dsp_files(cpp_sources()) if path.suffix == ".cpp"]
     flags = (
         f"-D{chosen}",
         "-std=c++14",

@@ -9,7 +9,8 @@ import drawn_ops
 import pytest
 from hypothesis import given
 from kernel_check import batches, in_batches, inputs
-from kernel_program import write_kernel_program
+from kernel_graphs import assorted
+from kernel_program import dsp_files, write_kernel_program
 from test_kernels import REGISTER, network
 from test_kernels_on_core import bottleneck
 from tflm_headers import WARNINGS, compiler, headers, package_folder, run
@@ -19,6 +20,8 @@ from tflm_mcunet.cpp import cpp_sources
 from tflm_mcunet.deploy.run import run_program
 from tflm_mcunet.graph import Graph
 from tflm_mcunet.tflm import interpreter
+from tflm_mcunet.tflm.drop_in import drop_in_memory, drop_in_types
+from tflm_mcunet.tflm.memory import memory
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +29,8 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The kernels for this machine, plain C++ in place of the instructions."""
     root, target = cpp_sources() / "src", tmp_path_factory.mktemp("library") / "kernels.so"
     sources = [*(root / "tflm").glob("*.cpp"), root / "engine" / "engine.cpp"]
-    sources += [*(root / "kernels").glob("*.cpp"), root / "kernels" / "arm_dsp" / "unpacked.cpp"]
+    sources += [*(root / "kernels").glob("*.cpp")]
+    sources += [p for p in dsp_files(cpp_sources()) if p.suffix == ".cpp"]
     flags = ("-std=c++14", "-O1", "-fPIC", "-shared", "-ffp-contract=off")
     defined = ("-DTFLM_MCUNET_HOST_PACKAGE", "-DTFLM_MCUNET_DSP_KERNELS")
     run([compiler("g++"), *flags, *defined, *WARNINGS, *headers(), *map(str, sources), "-o", str(target)])
@@ -38,8 +42,12 @@ def assert_equal(graph: Graph, library: Path) -> None:
     stock = interpreter.run(model, feed)
     ours = interpreter.run(model, feed, custom_ops=[(library, REGISTER)])
     assert [o.tobytes() for i in ours.outputs for o in i] == [o.tobytes() for i in stock.outputs for o in i]
-    assert stock.allocations and ours.allocations
-    assert ours.allocations.head_bytes <= stock.allocations.head_bytes, "the kernels need no scratch"
+    modelled = memory(graph, 64, kernels=drop_in_memory(drop_in_types([graph]), has_dsp=True))
+    assert modelled.arena_bytes and ours.allocations
+    assert ours.allocations.head_bytes == modelled.head_bytes, "the scratch is what the model says"
+    if {op.type for op in graph.ops} & {"MEAN", "SUB"}:
+        return  # The library replaces these, too, whose kernels take other memory than the stock ones.
+    interpreter.run(model, feed[:1], custom_ops=[(library, REGISTER)], arena_bytes=modelled.arena_bytes)
 
 
 @pytest.mark.parametrize("name", ["conv_2d", "depthwise_conv_2d", "fully_connected", "grouped_conv_2d"])
@@ -58,7 +66,7 @@ def test_a_network_computes_the_bytes_of_tflite_micro(library: Path) -> None:
         assert_equal(graph, library)
 
 
-@pytest.mark.parametrize(("name", "share"), [("network", 0.8), ("bottleneck", 0.45)])
+@pytest.mark.parametrize(("name", "share"), [("network", 0.4), ("bottleneck", 0.16)])
 def test_a_core_executes_fewer_instructions_for_the_same_bytes(
     name: str, share: float, tmp_path: Path
 ) -> None:
@@ -74,3 +82,18 @@ def test_a_core_executes_fewer_instructions_for_the_same_bytes(
     assert dsp.outputs == portable.outputs
     assert portable.instructions is not None and dsp.instructions is not None
     assert dsp.instructions[0] < share * portable.instructions[0]
+    if name == "bottleneck":
+        assert dsp.init_instructions is not None
+        assert dsp.init_instructions < 0.02 * dsp.instructions[0], (
+            "Prepare is to cost at most 2 % of an inference"
+        )
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_core_computes_the_bytes_of_tflite_micro_whatever_the_shapes(seed: int, tmp_path: Path) -> None:
+    graph = assorted(seed)
+    feed = inputs(graph)
+    write_kernel_program(graph, package_folder("xmos_ai_tools", "runtime", "include"), tmp_path / "program")
+    ran = run_program(tmp_path / "program", feed, on="qemu:cortex-m4")
+    stock = interpreter.run(tflite.write(graph), feed).outputs
+    assert [o[0] for o in ran.outputs] == [o[0].tobytes() for o in stock]

@@ -1,7 +1,8 @@
 """The drop-in kernels of `tflm_kernels.h`: which operators they take, and what they take from the arena.
 
 A device's own kernels (CMSIS-NN's, esp-nn's) ask for scratch whose size only their sources tell. The drop-in kernels
-ask for none, so with them the arena is known to the byte on every device.
+ask for none, or on cores with the DSP extension for what `drop_in_scratch` says, so with them the arena is known to the
+byte on every device.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from tflm_mcunet.codegen.lower import lower
 from tflm_mcunet.errors import UnsupportedOpError
 from tflm_mcunet.graph import Graph, Op
 from tflm_mcunet.schedule.schedule import aligned
+from tflm_mcunet.tflm.drop_in_scratch import scratch_bytes
 from tflm_mcunet.tflm.kernel_memory import KernelMemory, KernelModel
 from tflm_mcunet.tflm.kernel_table import KERNELS
 from tflm_mcunet.tflm.stage_kernels import stage_kernels
@@ -21,7 +23,10 @@ from tflm_mcunet.tflm.stage_kernels import stage_kernels
 #: Bytes of the members that are neither a structure of `kernel_list.h` nor a RowWalk.
 _EXPONENTIALS_BYTES = 4 * 256
 _BROADCAST_WORDS = 18
-_WALK_POINTERS, _WALK_WORDS = 2, 10
+_WALK_POINTERS, _WALK_WORDS = 2, 11
+
+#: What `DepthwiseUnpacked` holds behind the parameters of the portable kernel.
+_UNPACKED_WORDS = 2
 
 
 @dataclass(frozen=True)
@@ -63,9 +68,17 @@ def drop_in_types(graphs: Iterable[Graph]) -> tuple[str, ...]:
     return tuple(sorted(t for t, is_taken in taken.items() if is_taken))
 
 
-def drop_in_memory(types: Iterable[str], enum_bytes: int = 4) -> dict[str, KernelModel]:
-    """The models of these kernels, for `tflm.memory`, on a machine with enums of that size."""
-    return dict.fromkeys(types, partial(_memory, enum_bytes))
+def drop_in_memory(
+    types: Iterable[str], enum_bytes: int = 4, has_dsp: bool = False
+) -> dict[str, KernelModel]:
+    """The models of these kernels, for `tflm.memory`.
+
+    Args:
+        types: iterable of str. The operators' types.
+        enum_bytes: int. The size of enums on the machine.
+        has_dsp: bool. Whether kernels use a DSP extension; see `drop_in_scratch.DSP_CORES`.
+    """
+    return dict.fromkeys(types, partial(_memory, enum_bytes, has_dsp))
 
 
 def _takes(graph: Graph, index: int) -> bool:
@@ -80,15 +93,16 @@ def _takes(graph: Graph, index: int) -> bool:
     return True
 
 
-def _memory(enum_bytes: int, graph: Graph, op: Op, pointer_bits: int) -> KernelMemory:
+def _memory(enum_bytes: int, has_dsp: bool, graph: Graph, op: Op, pointer_bits: int) -> KernelMemory:
     stock = KERNELS[op.type]
     pointer = pointer_bits // 8
     options = stock.memory(graph, op, pointer, enum_bytes).options
     kept: tuple[int, ...] = ()
+    scratch = scratch_bytes(graph, op, pointer) if has_dsp else 0
     if op.type in ("CONV_2D", "DEPTHWISE_CONV_2D"):
         weights = graph.tensors[op.inputs[1]].shape
         channels = weights[0 if op.type == "CONV_2D" else 3]
-        kept = (weights[1] * pointer, 4 * channels, channels)
+        kept = (4 * channels, channels, *(() if scratch else (weights[1] * pointer,)))
     elif op.type == "FULLY_CONNECTED":
         units = graph.tensors[op.inputs[1]].shape[0]
         kept = (4 * units, units, pointer)
@@ -100,14 +114,16 @@ def _memory(enum_bytes: int, graph: Graph, op: Op, pointer_bits: int) -> KernelM
         for r in DROP_INS[op.type].records
         if r == "o" or (records[r] < len(op.inputs) and op.inputs[records[r]] >= 0)
     )
-    return KernelMemory(options, (_data_bytes(op.type, pointer),), kept, (), early)
+    return KernelMemory(options, (_data_bytes(op.type, pointer),), kept, (scratch,) if scratch else (), early)
 
 
 def _data_bytes(type: str, pointer: int) -> int:
     """The structure that the kernel's Init keeps: `sizeof` of what `src/tflm/` declares."""
     walk = (_WALK_POINTERS, _WALK_WORDS)
     if type in ("CONV_2D", "DEPTHWISE_CONV_2D"):
-        return _structure((walk, _of("conv_2d_row"), _of("depthwise_conv_2d_row")), pointer)
+        pointers, words = _of("depthwise_conv_2d_row")
+        either = (_of("conv_2d_row"), (pointers, words + _UNPACKED_WORDS))
+        return max(_structure((walk, params), pointer) for params in either)
     if type == "FULLY_CONNECTED":
         return _structure((walk, _of("fully_connected_row")), pointer)
     if type in ("AVERAGE_POOL_2D", "MAX_POOL_2D"):

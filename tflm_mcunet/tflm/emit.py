@@ -14,6 +14,7 @@ from tflm_mcunet.errors import UnsupportedOpError
 from tflm_mcunet.graph import Graph
 from tflm_mcunet.tflite import read
 from tflm_mcunet.tflm.drop_in import DROP_INS, drop_in_memory, drop_in_types
+from tflm_mcunet.tflm.drop_in_scratch import DSP_CORES
 from tflm_mcunet.tflm.memory import memory
 from tflm_mcunet.tflm.resolver import Registration, registrations
 from tflm_mcunet.tflm.stage_op import STAGE
@@ -61,8 +62,8 @@ def interpreter_program(model: bytes, core: str, macs: int, name: str = "model")
     operators = registrations(graphs, drop_ins)
     enum_bytes = 1 if core.startswith("cortex") else 4
     arenas = [
-        memory(graph, bits, enum_bytes=size, kernels=drop_in_memory(drop_ins, size)).arena_bytes
-        for bits, size in ((32, enum_bytes), (64, 4))
+        memory(graph, bits, enum_bytes=size, kernels=drop_in_memory(drop_ins, size, has_dsp)).arena_bytes
+        for bits, size, has_dsp in ((32, enum_bytes, core in DSP_CORES), (64, 4, False))
     ]
     device, host = arenas
     if device is None or host is None:

@@ -1,6 +1,6 @@
 // Kernels of tflm_mcunet for users of TensorFlow Lite Micro who keep their model: hand them to the op
-// resolver in place of TensorFlow Lite Micro's own. Compile the sources in src/tflm/ and src/kernels/, and
-// src/kernels/arm_dsp/unpacked.cpp, with the flags of TensorFlow Lite Micro itself, then:
+// resolver in place of TensorFlow Lite Micro's own. Compile the sources in src/tflm/, src/kernels/ and
+// src/kernels/arm_dsp/ with the flags of TensorFlow Lite Micro itself, then:
 //
 //   tflite::MicroMutableOpResolver<3> resolver;
 //   resolver.AddConv2D(tflm_mcunet::Register_CONV_2D());
@@ -11,11 +11,18 @@
 // (float, int16 or hybrid operands, weights that are no constants) makes AllocateTensors fail with a message
 // that names the operator: nothing is computed differently, and nothing falls back in silence. A model that
 // needs both kinds of an operator keeps TensorFlow Lite Micro's own kernel for it. Prepare computes what
-// depends on scales and shapes; no kernel asks for scratch memory.
+// depends on scales and shapes.
 //
-// On cores with the DSP extension (Cortex-M4, M7, M33) CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED use its
-// instructions. They read the weights from the model as they are, so this costs no byte of the arena.
-// TFLM_MCUNET_PORTABLE_KERNELS, defined for the compiler, keeps the portable kernels there.
+// On cores with the DSP extension (Cortex-M4, M7, M33) ADD, SUB, CONV_2D, DEPTHWISE_CONV_2D and
+// FULLY_CONNECTED use its instructions. They read weights from the model as they are; what they widen they
+// keep in scratch of the arena as long as an operator runs, elsewhere no kernel asks for any:
+// - CONV_2D: the windows of four pixels as int16, or of two where four would take more than 2 kB, and for
+// windows
+//   of more than one pixel another as bytes: 192 bytes for a pointwise convolution of 24 channels;
+// - DEPTHWISE_CONV_2D: four channels of some rows as int16, up to 2 kB, or of one row where that takes more,
+// and
+//   their weights: 2.7 kB for a 5x5 window over ten columns.
+// TFLM_MCUNET_PORTABLE_KERNELS, defined for the compiler, keeps the portable kernels there, without scratch.
 //
 // Resolvers since August 2025 take a registration for these; AddMean and AddSub of some do not yet.
 #ifndef TFLM_MCUNET_TFLM_KERNELS_H_

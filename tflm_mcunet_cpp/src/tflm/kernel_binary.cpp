@@ -1,6 +1,7 @@
 // Drop-in ADD, SUB and MUL, of equal shapes and broadcast.
 #include "../../include/tflm_mcunet/tflm_kernels.h"
 #include "../kernels/binary.h"
+#include "kernel_choice.h"
 #include "kernel_parameters.h"
 #include "kernel_tensor.h"
 #include "tensorflow/lite/c/builtin_op_data.h"
@@ -10,6 +11,9 @@ namespace {
 
 // Bits by which TFLite shifts either term of a sum to the left, so that nothing is lost.
 constexpr int32_t kSumShift = 20;
+
+// What scales that are multiplied by a power of two stay below.
+constexpr float kMost = 1e38f;
 
 struct BinaryData {
   Sum sum;
@@ -57,21 +61,22 @@ const char* prepare_walk(const Operands& operands, BinaryData* data) {
 }
 
 // The multiplier of a quotient of scales, which is a double in TFLite Micro's ADD (kernels/add_common.cc) and
-// a float in its SUB (sub_common.cc). The quotient of two floats is rounded to a float as if at once, a
-// double having more than twice their bits.
-Multiplier ratio(double scale, double other, int32_t sign) {
-  const double quotient = scale / other;
-  return quantize_multiplier(sign > 0 ? quotient : static_cast<double>(static_cast<float>(quotient)));
+// a float in its SUB (sub_common.cc).
+Multiplier ratio(float scale, float other, int32_t sign) {
+  return sign > 0 ? quantize_quotient(scale, 1.0f, other) : quantize_quotient(scale / other, 1.0f, 1.0f);
 }
 
 const char* prepare_sum(const Operands& operands, int32_t sign, int32_t activation, Sum* sum) {
-  const double first = static_cast<double>(operands.first.scale);
-  const double second = static_cast<double>(operands.second.scale);
-  const double twice = 2.0 * (first > second ? first : second);
+  const float first = operands.first.scale;
+  const float second = operands.second.scale;
+  const float twice = 2.0f * (first > second ? first : second);
   const Multiplier one = ratio(first, twice, sign);
   const Multiplier other = ratio(second, twice, sign);
-  const double output = static_cast<double>(operands.output.scale);
-  const Multiplier out = ratio(twice, static_cast<double>(1 << kSumShift) * output, sign);
+  const float output = static_cast<float>(1 << kSumShift) * operands.output.scale;
+  if (!(twice < kMost && output < kMost)) {
+    return "a scale is too large";
+  }
+  const Multiplier out = ratio(twice, output, sign);
   if (out.shift > 0) {
     return "the output's scale is too small";
   }
@@ -94,8 +99,8 @@ const char* prepare_sum(const Operands& operands, int32_t sign, int32_t activati
 }
 
 const char* prepare_product(const Operands& operands, int32_t activation, Product* product) {
-  const double scale = static_cast<double>(operands.first.scale) * static_cast<double>(operands.second.scale);
-  const Multiplier out = quantize_multiplier(scale / static_cast<double>(operands.output.scale));
+  const Multiplier out =
+      quantize_quotient(operands.first.scale, operands.second.scale, operands.output.scale);
   if (!has_headroom(255 * 255, out.shift)) {
     return "some product would overflow int32";
   }
@@ -170,7 +175,7 @@ TfLiteStatus invoke(TfLiteContext* context, TfLiteNode* node, RowKernel row, Who
 }
 
 TfLiteStatus invoke_sum(TfLiteContext* context, TfLiteNode* node) {
-  return invoke(context, node, sum_row, sum_broadcast, false);
+  return invoke(context, node, kSumRow, sum_broadcast, false);
 }
 
 TfLiteStatus invoke_product(TfLiteContext* context, TfLiteNode* node) {

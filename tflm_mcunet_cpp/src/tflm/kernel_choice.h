@@ -1,30 +1,88 @@
-// Which row kernels the drop-in kernels take, decided when they are compiled: on cores with the DSP extension
-// those of kernels/arm_dsp that need no packed weights, elsewhere the portable ones.
+// Which row kernels the drop-in convolutions, fully connected layers and sums take: decided when they are
+// compiled, and for each layer in Prepare. On cores with the DSP extension those of kernels/arm_dsp that need
+// no packed weights, where they are exact; elsewhere the portable ones.
 #ifndef TFLM_MCUNET_TFLM_KERNEL_CHOICE_H_
 #define TFLM_MCUNET_TFLM_KERNEL_CHOICE_H_
 
+#include "../kernels/arm_dsp/unpacked_depthwise_conv_2d.h"
+#include "../kernels/binary.h"
 #include "../kernels/conv_2d.h"
 #include "../kernels/depthwise_conv_2d.h"
 #include "../kernels/fully_connected.h"
+#include "kernel_rows.h"
+#include "kernel_weighted.h"
 
 // TFLM_MCUNET_DSP_KERNELS asks for them on any machine, where plain C++ stands for the instructions.
 #if defined(TFLM_MCUNET_DSP_KERNELS) || \
     (defined(__ARM_FEATURE_DSP) && defined(__thumb2__) && !defined(TFLM_MCUNET_PORTABLE_KERNELS))
 
-#include "../kernels/arm_dsp/unpacked.h"
+#include "../kernels/arm_dsp/sum_exact.h"
+#include "../kernels/arm_dsp/unpacked_conv_2d.h"
+#include "../kernels/arm_dsp/unpacked_fully_connected.h"
 
+// The first two return the bytes of scratch that the kernel takes.
 namespace tflm_mcunet {
-constexpr RowKernel kConv2D = conv_2d_unpacked_row;
-constexpr RowKernel kDepthwiseConv2D = depthwise_conv_2d_unpacked_row;
-constexpr RowKernel kFullyConnected = fully_connected_unpacked_row;
+
+inline bool is_within(const Weighted& weighted, const arm_dsp::UnpackedLimits& limits) {
+  return weighted.all.are_positive && weighted.all.least_shift >= -limits.shift &&
+         weighted.all.most_shift <= -1 && weighted.largest_sum < limits.sum;
+}
+
+inline int32_t choose_conv(const Weighted& weighted, Conv2D* conv, RowWalk* walk) {
+  walk->kernel = conv_2d_row;
+  if (!is_within(weighted, arm_dsp::kUnpackedDot) || !conv_2d_unpacked_takes(*conv)) {
+    return 0;
+  }
+  walk->kernel = conv_2d_unpacked_row;
+  if (conv->kernel_h == 1 && conv->kernel_w == 1 && conv->stride_w == 1 && walk->stride_h == 1) {
+    // Every pixel by itself: all are one row, which has fewer ends.
+    conv->input_width *= walk->images * walk->input_height;
+    take_all(walk);
+  }
+  return conv_2d_unpacked_scratch(*conv);
+}
+
+inline int32_t choose_depthwise(const Weighted& weighted, DepthwiseUnpacked* params, RowWalk* walk) {
+  const DepthwiseConv2D& conv = params->conv;
+  if (!is_within(weighted, arm_dsp::kUnpackedPlanes) || !depthwise_conv_2d_unpacked_takes(conv)) {
+    walk->kernel = depthwise_conv_2d_row;
+    return 0;
+  }
+  params->stride_h = walk->stride_h;
+  params->output_rows = depthwise_conv_2d_unpacked_rows(conv, walk->stride_h, walk->dilation_h,
+                                                        walk->output_height, walk->output_width);
+  walk->kernel = depthwise_conv_2d_unpacked_row;
+  take_rows(params->output_rows, walk);
+  return depthwise_conv_2d_unpacked_scratch(*params, walk->output_width);
+}
+
+inline RowKernel choose_dense(const Weighted& weighted) {
+  return is_within(weighted, arm_dsp::kUnpackedDot) ? fully_connected_unpacked_row : fully_connected_row;
+}
+
+// Prepare lets no sum shift to the left.
+constexpr RowKernel kSumRow = sum_exact_dsp_row;
+
 }  // namespace tflm_mcunet
 
 #else
 
 namespace tflm_mcunet {
-constexpr RowKernel kConv2D = conv_2d_row;
-constexpr RowKernel kDepthwiseConv2D = depthwise_conv_2d_row;
-constexpr RowKernel kFullyConnected = fully_connected_row;
+
+inline int32_t choose_conv(const Weighted&, Conv2D*, RowWalk* walk) {
+  walk->kernel = conv_2d_row;
+  return 0;
+}
+
+inline int32_t choose_depthwise(const Weighted&, DepthwiseUnpacked*, RowWalk* walk) {
+  walk->kernel = depthwise_conv_2d_row;
+  return 0;
+}
+
+inline RowKernel choose_dense(const Weighted&) { return fully_connected_row; }
+
+constexpr RowKernel kSumRow = sum_row;
+
 }  // namespace tflm_mcunet
 
 #endif

@@ -56,7 +56,7 @@ const char* prepare_dense(const Operator& op, DenseData* data) {
   data->params.depth = depth;
   const void** window = static_cast<const void**>(op.keep(sizeof(void*)));
   const int32_t vectors = weighted.input.elements / depth;
-  data->walk = {kFullyConnected, window, 1, vectors, depth, vectors, units, units, 1, 1, 1, 0};
+  data->walk = {choose_dense(weighted), window, 1, vectors, depth, vectors, units, units, 1, 1, 1, 0, -1};
   return window == nullptr ? kNoMemory : nullptr;
 }
 
@@ -70,7 +70,7 @@ TfLiteStatus prepare(TfLiteContext* context, TfLiteNode* node) {
 TfLiteStatus invoke(TfLiteContext* context, TfLiteNode* node) {
   const Operator op = {context, node, "FULLY_CONNECTED"};
   const DenseData* data = static_cast<const DenseData*>(user_data(node));
-  walk_rows(data->walk, &data->params, op.input_data(0), op.output_data());
+  walk_rows(data->walk, &data->params, op.input_data(0), op.output_data(), nullptr);
   return kTfLiteOk;
 }
 

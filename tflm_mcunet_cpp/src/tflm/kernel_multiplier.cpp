@@ -107,9 +107,10 @@ Multiplier quantize_quotient(float first, float second, float divisor) {
 
 int8_t narrow(int32_t shift) { return static_cast<int8_t>(shift < INT8_MAX ? shift : INT8_MAX); }
 
-void quantize_quotients(float first, const float* second, int32_t count, float divisor, int32_t* multiplier,
-                        int8_t* shift) {
+Multipliers quantize_quotients(float first, const float* second, int32_t count, float divisor,
+                               int32_t* multiplier, int8_t* shift) {
   const Quotient quotient = quotient_of(parts_of(first), parts_of(divisor));
+  Multipliers all = {true, INT8_MAX, INT8_MIN};
   for (int32_t i = 0; i < count; ++i) {
     uint32_t bits = 0;
     memcpy(&bits, second + i, sizeof(bits));
@@ -124,17 +125,20 @@ void quantize_quotients(float first, const float* second, int32_t count, float d
     const uint32_t top = front << zeros | behind >> 1 >> (31 - zeros);
     const uint32_t rest = behind << zeros;
     const uint32_t magnitude = (top >> 1) + (top & 1u);
-    const int32_t found = quotient.exponent + static_cast<int32_t>(exponent) - zeros;
-    if (rest < 0xFC000000u && magnitude - 1u < INT32_MAX && exponent - 1u < 254u &&
-        static_cast<uint32_t>(found + 31) <= 31u + INT8_MAX) {
-      multiplier[i] = static_cast<int32_t>(magnitude);
-      shift[i] = static_cast<int8_t>(found);
-    } else {
+    int32_t found = quotient.exponent + static_cast<int32_t>(exponent) - zeros;
+    multiplier[i] = static_cast<int32_t>(magnitude);
+    if (rest >= 0xFC000000u || magnitude - 1u >= INT32_MAX || exponent - 1u >= 254u ||
+        static_cast<uint32_t>(found + 31) > 31u + INT8_MAX) {
       const Multiplier divided = quantize_quotient(first, second[i], divisor);
       multiplier[i] = divided.value;
-      shift[i] = narrow(divided.shift);
+      found = narrow(divided.shift);
+      all.are_positive = all.are_positive && divided.value > 0;
     }
+    shift[i] = static_cast<int8_t>(found);
+    all.least_shift = found < all.least_shift ? found : all.least_shift;
+    all.most_shift = found > all.most_shift ? found : all.most_shift;
   }
+  return all;
 }
 
 }  // namespace tflm_mcunet

@@ -22,9 +22,17 @@ Multiplier quantize_quotient(float first, float second, float divisor);
 // A shift as the kernels keep it: more than INT8_MAX is as good as that, for nothing has the headroom.
 int8_t narrow(int32_t shift);
 
-// The same of `count` second factors: one multiplication each, and a division only next to a half.
-void quantize_quotients(float first, const float* second, int32_t count, float divisor, int32_t* multiplier,
-                        int8_t* shift);
+// What is to be known of many multipliers.
+struct Multipliers {
+  bool are_positive;
+  int32_t least_shift;
+  int32_t most_shift;
+};
+
+// The same of `count` second factors, at least 1: one multiplication each, and a division only next to a
+// half.
+Multipliers quantize_quotients(float first, const float* second, int32_t count, float divisor,
+                               int32_t* multiplier, int8_t* shift);
 
 }  // namespace tflm_mcunet
 

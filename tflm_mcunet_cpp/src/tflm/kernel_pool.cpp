@@ -63,6 +63,7 @@ const char* prepare_pool(const Operator& op, RowKernel kernel, PoolData* data) {
   walk.kernel_h = given->filter_height;
   walk.stride_h = given->stride_height;
   walk.dilation_h = 1;
+  walk.scratch = -1;
   walk.window = static_cast<const void**>(op.keep(static_cast<size_t>(walk.kernel_h) * sizeof(void*)));
   return walk.window == nullptr ? kNoMemory : nullptr;
 }
@@ -85,7 +86,7 @@ TfLiteStatus prepare_max(TfLiteContext* context, TfLiteNode* node) {
 TfLiteStatus invoke(TfLiteContext* context, TfLiteNode* node) {
   const Operator op = {context, node, ""};
   const PoolData* data = static_cast<const PoolData*>(user_data(node));
-  walk_rows(data->walk, &data->params, op.input_data(0), op.output_data());
+  walk_rows(data->walk, &data->params, op.input_data(0), op.output_data(), nullptr);
   return kTfLiteOk;
 }
 

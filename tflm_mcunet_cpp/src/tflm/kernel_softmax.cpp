@@ -68,7 +68,8 @@ const char* prepare_softmax(const Operator& op, SoftmaxData* data) {
                 1,
                 1,
                 1,
-                0};
+                0,
+                -1};
   return nullptr;
 }
 
@@ -82,7 +83,7 @@ TfLiteStatus prepare(TfLiteContext* context, TfLiteNode* node) {
 TfLiteStatus invoke(TfLiteContext* context, TfLiteNode* node) {
   const Operator op = {context, node, "SOFTMAX"};
   const SoftmaxData* data = static_cast<const SoftmaxData*>(user_data(node));
-  walk_rows(data->walk, &data->params, op.input_data(0), op.output_data());
+  walk_rows(data->walk, &data->params, op.input_data(0), op.output_data(), nullptr);
   return kTfLiteOk;
 }
 

@@ -9,10 +9,13 @@
 namespace tflm_mcunet {
 namespace {
 
+// The portable kernel of depthwise convolutions finds its parameters at the beginning of DepthwiseUnpacked.
 struct SpatialData {
   RowWalk walk;
-  Conv2D conv;
-  DepthwiseConv2D depthwise;
+  union {
+    Conv2D conv;
+    DepthwiseUnpacked depthwise;
+  };
 };
 
 struct SpatialOptions {
@@ -25,8 +28,8 @@ void* init(TfLiteContext* context, const char*, size_t) {
 }
 
 // The window's place, the same for both operators: the weights are [?, kernel_h, kernel_w, ?].
-const char* prepare_walk(const Operator& op, const Weighted& weighted, const SpatialOptions& options,
-                         RowWalk* walk, int32_t* pad_left) {
+const char* prepare_walk(const Weighted& weighted, const SpatialOptions& options, RowWalk* walk,
+                         int32_t* pad_left) {
   const int32_t* in = weighted.input.shape;
   const int32_t* out = weighted.output.shape;
   const int32_t* kernel = weighted.weights.shape;
@@ -45,7 +48,18 @@ const char* prepare_walk(const Operator& op, const Weighted& weighted, const Spa
   walk->kernel_h = kernel[1];
   walk->stride_h = options.stride_h;
   walk->dilation_h = options.dilation_h;
-  walk->window = static_cast<const void**>(op.keep(static_cast<size_t>(kernel[1]) * sizeof(void*)));
+  return nullptr;
+}
+
+// Memory for the rows of a window: for as long as the operator runs, where its kernel takes scratch anyway.
+const char* prepare_memory(const Operator& op, int32_t scratch_bytes, RowWalk* walk) {
+  walk->window = nullptr;
+  walk->scratch = -1;
+  const size_t bytes = window_bytes(*walk);
+  if (scratch_bytes > 0) {
+    return op.request(bytes + static_cast<size_t>(scratch_bytes), &walk->scratch) ? nullptr : kNoMemory;
+  }
+  walk->window = static_cast<const void**>(op.keep(bytes));
   return walk->window == nullptr ? kNoMemory : nullptr;
 }
 
@@ -83,7 +97,7 @@ const char* prepare_conv(const Operator& op, SpatialData* data) {
       given->padding == kTfLitePaddingSame, given->stride_height,         given->stride_width,
       given->dilation_height_factor,        given->dilation_width_factor, given->activation};
   int32_t pad_left = 0;
-  if (const char* wrong = prepare_walk(op, weighted, options, &data->walk, &pad_left)) {
+  if (const char* wrong = prepare_walk(weighted, options, &data->walk, &pad_left)) {
     return wrong;
   }
   const int32_t taps = weighted.weights.elements / channels;
@@ -95,8 +109,7 @@ const char* prepare_conv(const Operator& op, SpatialData* data) {
   fill_window(weighted, options, pad_left, &data->conv);
   data->conv.group_channels = group;
   data->conv.output_channels = channels;
-  data->walk.kernel = kConv2D;
-  return nullptr;
+  return prepare_memory(op, choose_conv(weighted, &data->conv, &data->walk), &data->walk);
 }
 
 const char* prepare_depthwise(const Operator& op, SpatialData* data) {
@@ -115,18 +128,18 @@ const char* prepare_depthwise(const Operator& op, SpatialData* data) {
       given->padding == kTfLitePaddingSame, given->stride_height,         given->stride_width,
       given->dilation_height_factor,        given->dilation_width_factor, given->activation};
   int32_t pad_left = 0;
-  if (const char* wrong = prepare_walk(op, weighted, options, &data->walk, &pad_left)) {
+  if (const char* wrong = prepare_walk(weighted, options, &data->walk, &pad_left)) {
     return wrong;
   }
   const WeightLayout layout = {channels, weighted.weights.elements / channels, 1, channels};
   if (const char* wrong = prepare_weighted(op, layout, options.activation, false, &weighted)) {
     return wrong;
   }
-  fill_weighted(weighted, &data->depthwise);
-  fill_window(weighted, options, pad_left, &data->depthwise);
-  data->depthwise.depth_multiplier = channels / depth;
-  data->walk.kernel = kDepthwiseConv2D;
-  return nullptr;
+  DepthwiseConv2D& conv = data->depthwise.conv;
+  fill_weighted(weighted, &conv);
+  fill_window(weighted, options, pad_left, &conv);
+  conv.depth_multiplier = channels / depth;
+  return prepare_memory(op, choose_depthwise(weighted, &data->depthwise, &data->walk), &data->walk);
 }
 
 template <const char* (*kPrepare)(const Operator&, SpatialData*)>
@@ -148,14 +161,14 @@ TfLiteStatus depthwise_prepare(TfLiteContext* context, TfLiteNode* node) {
 TfLiteStatus conv_invoke(TfLiteContext* context, TfLiteNode* node) {
   const Operator op = {context, node, "CONV_2D"};
   const SpatialData* data = static_cast<const SpatialData*>(user_data(node));
-  walk_rows(data->walk, &data->conv, op.input_data(0), op.output_data());
+  walk_rows(data->walk, &data->conv, op.input_data(0), op.output_data(), op.scratch(data->walk.scratch));
   return kTfLiteOk;
 }
 
 TfLiteStatus depthwise_invoke(TfLiteContext* context, TfLiteNode* node) {
   const Operator op = {context, node, "DEPTHWISE_CONV_2D"};
   const SpatialData* data = static_cast<const SpatialData*>(user_data(node));
-  walk_rows(data->walk, &data->depthwise, op.input_data(0), op.output_data());
+  walk_rows(data->walk, &data->depthwise, op.input_data(0), op.output_data(), op.scratch(data->walk.scratch));
   return kTfLiteOk;
 }
 

@@ -63,6 +63,17 @@ void* Operator::output_data() const {
 
 void* Operator::keep(size_t bytes) const { return context->AllocatePersistentBuffer(context, bytes); }
 
+bool Operator::request(size_t bytes, int32_t* index) const {
+  int given = -1;
+  const bool is_given = context->RequestScratchBufferInArena(context, bytes, &given) == kTfLiteOk;
+  *index = given;
+  return is_given;
+}
+
+void* Operator::scratch(int32_t index) const {
+  return index < 0 ? nullptr : context->GetScratchBuffer(context, index);
+}
+
 TfLiteStatus Operator::fail(const char* reason) const {
   context->ReportError(context, "tflm_mcunet %s: %s", name, reason);
   return kTfLiteError;

@@ -42,6 +42,11 @@ struct Operator {
   // Memory that lives as long as the interpreter, or nullptr.
   void* keep(size_t bytes) const;
 
+  // For Prepare: asks for memory that lives as long as Invoke, aligned to 16 bytes; where it lies then.
+  // Nothing is asked for by an `index` below 0.
+  bool request(size_t bytes, int32_t* index) const;
+  void* scratch(int32_t index) const;
+
   TfLiteStatus fail(const char* reason) const;
 };
 

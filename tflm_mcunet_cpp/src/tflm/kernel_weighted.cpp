@@ -28,27 +28,24 @@ int64_t largest_sum(const Weighted& weighted, const WeightLayout& layout, int32_
   return above > below ? above : below;
 }
 
-// Whether no input makes TFLite Micro's int32 arithmetic overflow. The bound that needs no weights holds
-// nearly always, so that Prepare seldom reads them.
-bool channel_fits(const Weighted& weighted, const WeightLayout& layout, int32_t channel, int32_t shift) {
-  const int64_t products = static_cast<int64_t>(layout.taps) * 128 * 255;
-  const int64_t offset = weighted.bias_values == nullptr ? 0 : magnitude(weighted.bias_values[channel]);
-  if (has_headroom(products + offset, shift)) {
-    return true;
+// What no bias exceeds in magnitude, a power of two.
+uint32_t largest_bias(const int32_t* bias, int32_t count) {
+  uint32_t bits = 0;
+  for (int32_t i = 0; i < count; ++i) {
+    bits |= static_cast<uint32_t>(bias[i] ^ (bias[i] >> 31));
   }
-  return has_headroom(largest_sum(weighted, layout, channel, false), 0) &&
-         has_headroom(largest_sum(weighted, layout, channel, true), shift);
+  return bits == 0 ? 1u : 2 * (0x80000000u >> __builtin_clz(bits));
 }
 
-// The same of all channels; most are told by biases that are too small for it, whatever the weights are.
+// Whether no input makes TFLite Micro's int32 arithmetic overflow. What is known of all channels says so
+// nearly always, and Prepare seldom reads weights.
 bool sums_fit(const Weighted& weighted, const WeightLayout& layout) {
-  const int64_t products = static_cast<int64_t>(layout.taps) * 128 * 255;
-  const int32_t room = products < INT32_MAX ? INT32_MAX - static_cast<int32_t>(products) : 0;
-  const int32_t* const bias = weighted.bias_values;
-  const int8_t* const shift = weighted.shift;
+  if (has_headroom(weighted.largest_sum, weighted.all.most_shift)) {
+    return true;
+  }
   for (int32_t c = 0; c < layout.channels; ++c) {
-    const bool is_small = bias == nullptr ? room > 0 : bias[c] < room && -room < bias[c];
-    if ((shift[c] > 0 || !is_small) && !channel_fits(weighted, layout, c, shift[c])) {
+    if (!has_headroom(largest_sum(weighted, layout, c, false), 0) ||
+        !has_headroom(largest_sum(weighted, layout, c, true), weighted.shift[c])) {
       return false;
     }
   }
@@ -105,15 +102,21 @@ const char* prepare_weighted(const Operator& op, const WeightLayout& layout, int
   const float input_scale = weighted->input.scale;
   const float output_scale = weighted->output.scale;
   if (scales == layout.channels && !is_layer) {
-    quantize_quotients(input_scale, scale, scales, output_scale, weighted->multiplier, weighted->shift);
+    weighted->all =
+        quantize_quotients(input_scale, scale, scales, output_scale, weighted->multiplier, weighted->shift);
   } else {
     const Multiplier shared = is_layer ? quantize_quotient(input_scale * *scale, 1.0f, output_scale)
                                        : quantize_quotient(input_scale, *scale, output_scale);
+    const int8_t shift = narrow(shared.shift);
     for (int32_t c = 0; c < layout.channels; ++c) {
       weighted->multiplier[c] = shared.value;
-      weighted->shift[c] = narrow(shared.shift);
+      weighted->shift[c] = shift;
     }
+    weighted->all = {shared.value > 0, shift, shift};
   }
+  const int64_t products = static_cast<int64_t>(layout.taps) * 128 * 255;
+  const int32_t* const bias = weighted->bias_values;
+  weighted->largest_sum = products + (bias == nullptr ? 0 : largest_bias(bias, layout.channels));
   return sums_fit(*weighted, layout) ? nullptr : "some input would overflow an int32 sum";
 }
 

@@ -3,6 +3,7 @@
 #ifndef TFLM_MCUNET_TFLM_KERNEL_WEIGHTED_H_
 #define TFLM_MCUNET_TFLM_KERNEL_WEIGHTED_H_
 
+#include "kernel_multiplier.h"
 #include "kernel_tensor.h"
 
 namespace tflm_mcunet {
@@ -18,6 +19,8 @@ struct Weighted {
   int8_t* shift;
   int32_t output_min;
   int32_t output_max;
+  Multipliers all;
+  int64_t largest_sum;  // what no channel's sum exceeds in magnitude
 };
 
 // Reads the operands and checks their types. nullptr, or what is wrong.

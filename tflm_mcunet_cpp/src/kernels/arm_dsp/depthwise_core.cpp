@@ -26,10 +26,18 @@ namespace {
   "smlad r7, " c ", r12, r7\n"
 #define NEXT(x) "ldr.w " x ", [r0], #4\n"
 #define ROW_OF_4_1 "ldm r0!, {r8-r10}\n" PAIRS("r8", "r9", "r10") NEXT("r8") PAIRS("r9", "r10", "r8")
+#define ROW_3_1 ROW_OF_4_1
 #define ROW_5_1 ROW_OF_4_1 NEXT("r9") PAIRS("r10", "r8", "r9")
 #define ROW_7_1 ROW_5_1 NEXT("r10") PAIRS("r8", "r9", "r10")
 
 #define TAP(sum, x, weights) "smlad " sum ", " x ", " weights ", " sum "\n"
+#define ROW_3_2                                                                                        \
+  "ldm r1!, {r8, r9}\n"                                                                                \
+  "ldm r0!, {r11, r12}\n" TAP("r2", "r11", "r8") TAP("r2", "r12", "r9")                                \
+      TAP("r3", "r12", "r8") "ldm r0!, {r11, r12}\n" TAP("r3", "r11", "r9") TAP("r4", "r11", "r8")     \
+          TAP("r4", "r12", "r9") TAP("r5", "r12", "r8") "ldm r0!, {r11, r12}\n" TAP("r5", "r11", "r9") \
+              TAP("r6", "r11", "r8") TAP("r6", "r12", "r9") TAP("r7", "r12", "r8") NEXT("r12")         \
+                  TAP("r7", "r12", "r9")
 #define ROW_5_2                                                                                             \
   "ldm r1!, {r8-r10}\n"                                                                                     \
   "ldm r0!, {r11, r12}\n" TAP("r2", "r11", "r8") TAP("r2", "r12", "r9")                                     \
@@ -184,10 +192,14 @@ namespace {
 
 }  // namespace
 
+TFLM_MCUNET_ASSEMBLER void depthwise_saturate_3_1(const DepthwiseJob*) { BODY(ROW_3_1, ALL(PLAIN), "12"); }
+TFLM_MCUNET_ASSEMBLER void depthwise_saturate_3_2(const DepthwiseJob*) { BODY(ROW_3_2, ALL(PLAIN), "24"); }
 TFLM_MCUNET_ASSEMBLER void depthwise_saturate_5_1(const DepthwiseJob*) { BODY(ROW_5_1, ALL(PLAIN), "12"); }
 TFLM_MCUNET_ASSEMBLER void depthwise_saturate_7_1(const DepthwiseJob*) { BODY(ROW_7_1, ALL(PLAIN), "12"); }
 TFLM_MCUNET_ASSEMBLER void depthwise_saturate_5_2(const DepthwiseJob*) { BODY(ROW_5_2, ALL(PLAIN), "24"); }
 TFLM_MCUNET_ASSEMBLER void depthwise_saturate_7_2(const DepthwiseJob*) { BODY(ROW_7_2, ALL(PLAIN), "24"); }
+TFLM_MCUNET_ASSEMBLER void depthwise_clamp_3_1(const DepthwiseJob*) { BODY(ROW_3_1, ALL_GENERAL, "12"); }
+TFLM_MCUNET_ASSEMBLER void depthwise_clamp_3_2(const DepthwiseJob*) { BODY(ROW_3_2, ALL_GENERAL, "24"); }
 TFLM_MCUNET_ASSEMBLER void depthwise_clamp_5_1(const DepthwiseJob*) { BODY(ROW_5_1, ALL_GENERAL, "12"); }
 TFLM_MCUNET_ASSEMBLER void depthwise_clamp_7_1(const DepthwiseJob*) { BODY(ROW_7_1, ALL_GENERAL, "12"); }
 TFLM_MCUNET_ASSEMBLER void depthwise_clamp_5_2(const DepthwiseJob*) { BODY(ROW_5_2, ALL_GENERAL, "24"); }
@@ -230,10 +242,14 @@ void channels(const DepthwiseJob& job) {
 
 }  // namespace
 
+void depthwise_saturate_3_1(const DepthwiseJob* job) { channels<true, 3, 1>(*job); }
+void depthwise_saturate_3_2(const DepthwiseJob* job) { channels<true, 3, 2>(*job); }
 void depthwise_saturate_5_1(const DepthwiseJob* job) { channels<true, 5, 1>(*job); }
 void depthwise_saturate_7_1(const DepthwiseJob* job) { channels<true, 7, 1>(*job); }
 void depthwise_saturate_5_2(const DepthwiseJob* job) { channels<true, 5, 2>(*job); }
 void depthwise_saturate_7_2(const DepthwiseJob* job) { channels<true, 7, 2>(*job); }
+void depthwise_clamp_3_1(const DepthwiseJob* job) { channels<false, 3, 1>(*job); }
+void depthwise_clamp_3_2(const DepthwiseJob* job) { channels<false, 3, 2>(*job); }
 void depthwise_clamp_5_1(const DepthwiseJob* job) { channels<false, 5, 1>(*job); }
 void depthwise_clamp_7_1(const DepthwiseJob* job) { channels<false, 7, 1>(*job); }
 void depthwise_clamp_5_2(const DepthwiseJob* job) { channels<false, 5, 2>(*job); }

@@ -46,15 +46,19 @@ struct DepthwiseJob {
   int8_t* out;  // rows follow each other
 };
 
-// For kernels of 5 and 7 and strides of 1 and 2, with Finish kSaturate, and with the sign fixed and values
-// clamped. Each is linked only where a layer needs it.
+// For kernels of 3, 5 and 7 columns and strides of 1 and 2, with Finish kSaturate, and with the sign fixed
+// and values clamped. Each is linked only where a layer needs it.
 using DepthwiseCore = void (*)(const DepthwiseJob* job);
+void depthwise_saturate_3_1(const DepthwiseJob* job);
 void depthwise_saturate_5_1(const DepthwiseJob* job);
 void depthwise_saturate_7_1(const DepthwiseJob* job);
+void depthwise_saturate_3_2(const DepthwiseJob* job);
 void depthwise_saturate_5_2(const DepthwiseJob* job);
 void depthwise_saturate_7_2(const DepthwiseJob* job);
+void depthwise_clamp_3_1(const DepthwiseJob* job);
 void depthwise_clamp_5_1(const DepthwiseJob* job);
 void depthwise_clamp_7_1(const DepthwiseJob* job);
+void depthwise_clamp_3_2(const DepthwiseJob* job);
 void depthwise_clamp_5_2(const DepthwiseJob* job);
 void depthwise_clamp_7_2(const DepthwiseJob* job);
 

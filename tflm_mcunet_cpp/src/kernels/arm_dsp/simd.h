@@ -78,6 +78,13 @@ inline int32_t scale(int32_t sum, int32_t multiplier, int32_t constant) {
   return result;
 }
 
+// The same with the product rounded to nearest, halves upwards.
+inline int32_t scale_rounded(int32_t sum, int32_t multiplier, int32_t constant) {
+  int32_t result;
+  asm("smmlar %0, %1, %2, %3" : "=r"(result) : "r"(sum), "r"(multiplier), "r"(constant));
+  return result;
+}
+
 inline int32_t saturate(int32_t value) {
   int32_t result;
   asm("ssat %0, #8, %1" : "=r"(result) : "r"(value));
@@ -116,6 +123,11 @@ inline uint32_t high_halves(uint32_t one, uint32_t two) { return one >> 16 | (tw
 
 inline int32_t scale(int32_t sum, int32_t multiplier, int32_t constant) {
   return static_cast<int32_t>(static_cast<int64_t>(sum) * multiplier >> 32) + constant;
+}
+
+inline int32_t scale_rounded(int32_t sum, int32_t multiplier, int32_t constant) {
+  const int64_t half = static_cast<int64_t>(1) << 31;
+  return static_cast<int32_t>((static_cast<int64_t>(sum) * multiplier + half) >> 32) + constant;
 }
 
 inline int32_t saturate(int32_t value) { return value < -128 ? -128 : (value > 127 ? 127 : value); }
