@@ -21,6 +21,11 @@ def assorted(seed: int, operators: int = 7) -> Graph:
             "activation": r.choice(("NONE", "RELU", "RELU6")),
         }
         kernel = (min(height, r.randint(1, 7)), min(width, r.randint(1, 7)))
+        if r.random() < 0.5:
+            # What converters write for RELU6, and the window that has a kernel of its own.
+            kernel = (min(height, 3), min(width, 3))
+            window |= {"activation": "RELU6", "scale": 6 / 255, "zero_point": -128}
+            window["stride"] = (r.randint(1, 2),) * 2
         window["padding"] = r.choice((SAME, SAME, VALID))
         if r.random() < 0.5 and channels > 1:
             x = b.depthwise_conv_2d(x, kernel, multiplier=1 if channels > 4 else r.randint(1, 3), **window)

@@ -14,6 +14,7 @@ from kernel_program import dsp_files, write_kernel_program
 from test_kernels import REGISTER, network
 from test_kernels_on_core import bottleneck
 from tflm_headers import WARNINGS, compiler, headers, package_folder, run
+from value_pairs import every_pair, pairs
 
 from tflm_mcunet import tflite
 from tflm_mcunet.cpp import cpp_sources
@@ -61,12 +62,24 @@ def test_drawn_operators_compute_the_bytes_of_tflite_micro(name: str, library: P
     check()
 
 
+def test_every_pair_of_values_of_a_sum_a_difference_and_a_product(library: Path) -> None:
+    for graph in pairs():
+        stock = interpreter.run(tflite.write(graph), every_pair()).outputs
+        ours = interpreter.run(tflite.write(graph), every_pair(), custom_ops=[(library, REGISTER)]).outputs
+        assert ours[0][0].tobytes() == stock[0][0].tobytes(), repr(graph)
+
+
+def test_assorted_shapes_compute_the_bytes_of_tflite_micro(library: Path) -> None:
+    for seed in range(100, 140):
+        assert_equal(assorted(seed), library)
+
+
 def test_a_network_computes_the_bytes_of_tflite_micro(library: Path) -> None:
     for graph in (network(), bottleneck()):
         assert_equal(graph, library)
 
 
-@pytest.mark.parametrize(("name", "share"), [("network", 0.4), ("bottleneck", 0.16)])
+@pytest.mark.parametrize(("name", "share"), [("network", 0.4), ("bottleneck", 0.15)])
 def test_a_core_executes_fewer_instructions_for_the_same_bytes(
     name: str, share: float, tmp_path: Path
 ) -> None:

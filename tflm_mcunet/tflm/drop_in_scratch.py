@@ -14,14 +14,17 @@ from tflm_mcunet.graph import Graph, Op
 #: Cores for which compilers say that they have it.
 DSP_CORES = frozenset({"cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55", "cortex-m85"})
 
-#: (largest shift to the right, what every sum stays below): `UnpackedLimits`.
-_DOT, _PLANES = (22, 1 << 30), (16, 1 << 24)
+#: (least shift, most shift, what every sum stays below): `UnpackedLimits`.
+_DOT, _PLANES, _3X3 = (-22, -1, 1 << 30), (-16, -1, 1 << 24), (-9, -2, 1 << 23)
 
 #: `kMostWindows` and `kMostPlanes`.
 _MOST_BYTES = 2048
 
 #: `DepthwiseRow`, and what the core reads of four channels besides their weights.
 _ROW_BYTES, _HEADS_BYTES = 12, 4 * 16
+
+#: Four records of the kernel for 3x3 windows, and what it keeps besides widened columns.
+_RECORDS_BYTES, _WORKSPACE_BYTES = 4 * 28, 320
 
 
 def scratch_bytes(graph: Graph, op: Op, pointer_bytes: int) -> int:
@@ -32,16 +35,15 @@ def scratch_bytes(graph: Graph, op: Op, pointer_bytes: int) -> int:
     return _depthwise(call, op, pointer_bytes) if op.type == "DEPTHWISE_CONV_2D" else 0
 
 
-def _is_within(fields: Mapping[str, Any], taps: int, limits: tuple[int, int]) -> bool:
+def _is_within(fields: Mapping[str, Any], taps: int, limits: tuple[int, int, int]) -> bool:
     """`is_within`: every channel has a positive multiplier, a shift to the right, and sums of so many bits."""
     shift, multiplier = fields["shift"].values, fields["multiplier"].values
     bias = fields["bias"].values.astype(np.int64) if fields["bias"] else None
     # A power of two that no bias exceeds in magnitude.
     most = 0 if bias is None else 1 << int((bias ^ (bias >> 31)).max()).bit_length()
     largest = taps * 128 * 255 + most
-    return bool(
-        multiplier.min() > 0 and -limits[0] <= shift.min() and shift.max() <= -1 and largest < limits[1]
-    )
+    is_shifted = limits[0] <= shift.min() and shift.max() <= limits[1]
+    return bool(multiplier.min() > 0 and is_shifted and largest < limits[2])
 
 
 def _padded(values: int) -> int:
@@ -64,11 +66,19 @@ def _conv(call: Call, pointer_bytes: int) -> int:
 def _depthwise(call: Call, op: Op, pointer_bytes: int) -> int:
     fields = call.params.fields
     height, width, stride = fields["kernel_h"], fields["kernel_w"], fields["stride_w"]
-    is_plain = fields["depth_multiplier"] == 1 and fields["dilation_w"] == 1
-    takes = is_plain and width <= 7 and stride <= 2 and fields["input_channels"] >= 4
+    is_plain = fields["depth_multiplier"] == 1 and fields["dilation_w"] == 1 and fields["input_channels"] >= 4
+    rows_of_map, stride_h = call.outputs[0].height, int(op.options["stride_h"])
+    is_dilated = op.options.get("dilation_h_factor", 1) != 1
+    clamps = [fields[name] for name in ("output_zero_point", "output_min", "output_max")]
+    is_3x3 = (height, width, stride) == (3, 3, stride_h) and stride <= 2 and not is_dilated
+    if is_plain and is_3x3 and clamps == [-128, -128, 127] and _is_within(fields, 9, _3X3):
+        units = (call.width + 1) // 2 + 1 if stride == 1 else call.width + 1
+        # The kernel keeps the rows of the window twice, for four channels too.
+        pointers = 2 * (3 + (rows_of_map - 1) * stride_h) * pointer_bytes
+        return pointers + _RECORDS_BYTES + _WORKSPACE_BYTES + 48 * units
+    takes = is_plain and width <= 7 and stride <= 2
     if not takes or not _is_within(fields, height * width, _PLANES):
         return 0
-    output_height, stride_h = call.outputs[0].height, int(op.options["stride_h"])
     kernel = 3 if width <= 3 else 5 if width <= 5 else 7
     words = (-(-call.width // 6) * 6 * stride + kernel) // 2 + 1
 
@@ -76,10 +86,9 @@ def _depthwise(call: Call, op: Op, pointer_bytes: int) -> int:
         return height + (rows - 1) * stride_h
 
     def fits(rows: int) -> bool:
-        return rows == 1 or (output_height % rows == 0 and window(rows) * words * 16 <= _MOST_BYTES)
+        return rows == 1 or (rows_of_map % rows == 0 and window(rows) * words * 16 <= _MOST_BYTES)
 
-    most = output_height if op.options.get("dilation_h_factor", 1) == 1 else 1
-    rows = max(r for r in range(1, most + 1) if fits(r))
+    rows = max(r for r in range(1, 2 if is_dilated else rows_of_map + 1) if fits(r))
     weights = height * ((kernel + 1) // 2) * (2 if stride == 1 else 1)
     planes = _ROW_BYTES * rows + 16 * weights + _HEADS_BYTES + 16 * window(rows) * words
     return window(rows) * pointer_bytes + planes

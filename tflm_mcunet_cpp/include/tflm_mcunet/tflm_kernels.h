@@ -14,14 +14,12 @@
 // depends on scales and shapes.
 //
 // On cores with the DSP extension (Cortex-M4, M7, M33) ADD, SUB, CONV_2D, DEPTHWISE_CONV_2D and
-// FULLY_CONNECTED use its instructions. They read weights from the model as they are; what they widen they
-// keep in scratch of the arena as long as an operator runs, elsewhere no kernel asks for any:
-// - CONV_2D: the windows of four pixels as int16, or of two where four would take more than 2 kB, and for
-// windows
-//   of more than one pixel another as bytes: 192 bytes for a pointwise convolution of 24 channels;
-// - DEPTHWISE_CONV_2D: four channels of some rows as int16, up to 2 kB, or of one row where that takes more,
-// and
-//   their weights: 2.7 kB for a 5x5 window over ten columns.
+// FULLY_CONNECTED use its instructions. They read weights from the model as they are. What convolutions widen
+// lies in scratch of the arena as long as they run; elsewhere no kernel asks for any:
+// - CONV_2D takes the windows of four pixels as int16, or of two where four would take more than 2 kB, and
+//   one as bytes if windows are not pixels of whole words: 196 bytes for a pointwise one of 24 channels.
+// - DEPTHWISE_CONV_2D takes four channels of some rows as int16, up to 2 kB or one output row's, and their
+//   weights: 2.7 kB for a 5x5 window over 10 rows of 10 columns, 1.1 kB for 3x3 over 20 of 20.
 // TFLM_MCUNET_PORTABLE_KERNELS, defined for the compiler, keeps the portable kernels there, without scratch.
 //
 // Resolvers since August 2025 take a registration for these; AddMean and AddSub of some do not yet.

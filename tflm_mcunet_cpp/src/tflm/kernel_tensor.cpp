@@ -5,6 +5,14 @@
 namespace tflm_mcunet {
 namespace {
 
+bool are_all_zero(const TfLiteIntArray& values) {
+  int bits = 0;
+  for (int i = 0; i < values.size; ++i) {
+    bits |= values.data[i];
+  }
+  return bits == 0;
+}
+
 // The temporary tensor that `facts` are read from is given back before this returns: what it points to lies
 // in the model, but for its zero points.
 bool read_facts(const Operator& op, int index, TensorFacts* facts) {
@@ -30,8 +38,8 @@ bool read_facts(const Operator& op, int index, TensorFacts* facts) {
     if (affine != nullptr && affine->scale != nullptr && affine->zero_point != nullptr) {
       facts->scales = affine->scale->data;
       facts->scale_count = affine->scale->size;
-      for (int i = 0; i < affine->zero_point->size; ++i) {
-        facts->is_symmetric = facts->is_symmetric && affine->zero_point->data[i] == 0;
+      if (tensor->type == kTfLiteInt8) {
+        facts->is_symmetric = are_all_zero(*affine->zero_point);
       }
     }
   }

@@ -20,7 +20,7 @@ struct TensorFacts {
   int32_t zero_point;
   const float* scales;
   int32_t scale_count;
-  bool is_symmetric;  // every zero point is 0
+  bool is_symmetric;  // of int8: every zero point is 0
 };
 
 // One operator at work: a kernel says what is wrong with it, and `fail` reports that with the operator's

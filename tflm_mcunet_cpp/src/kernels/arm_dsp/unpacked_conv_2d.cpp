@@ -36,67 +36,6 @@ inline uint32_t last_weights(const int8_t* weights, int32_t taps) {
   return load_word(weights + taps - 4) >> (8 * (4 - (taps & 3)));
 }
 
-// The windows hold for every four values two words of each pixel: the values 0 and 2 of all pixels, then the
-// values 1 and 3 of all pixels.
-
-#if defined(__ARM_FEATURE_DSP) && defined(__thumb2__)
-
-#define TFLM_MCUNET_TWO(value)     \
-  "ldrd r8, r9, [%[x]], #8\n"      \
-  "sxtb16 %[w], %[word_a]" value   \
-  "\n"                             \
-  "smlad %[a0], r8, %[w], %[a0]\n" \
-  "smlad %[a1], r9, %[w], %[a1]\n" \
-  "sxtb16 %[w], %[word_b]" value   \
-  "\n"                             \
-  "smlad %[b0], r8, %[w], %[b0]\n" \
-  "smlad %[b1], r9, %[w], %[b1]\n"
-
-// Adds the products of so many words of weights, at least 1, of two channels and two pixels; the sums are
-// those of the first channel, then of the second.
-inline const uint32_t* add_two(const uint32_t* x, const int8_t* a, const int8_t* b, int32_t words,
-                               int32_t* sums) {
-  const int8_t* const end = a + 4 * words;
-  uint32_t word_a;
-  uint32_t word_b;
-  uint32_t w;
-  int32_t a0 = sums[0];
-  int32_t a1 = sums[1];
-  int32_t b0 = sums[2];
-  int32_t b1 = sums[3];
-  asm volatile(
-      "1:\n"
-      "ldr %[word_a], [%[a]], #4\n"
-      "ldr %[word_b], [%[b]], #4\n" TFLM_MCUNET_TWO("") TFLM_MCUNET_TWO(", ror #8")
-      "cmp %[a], %[end]\n"
-      "bne 1b\n"
-      : [x] "+r"(x), [a] "+r"(a), [b] "+r"(b), [a0] "+r"(a0), [a1] "+r"(a1), [b0] "+r"(b0), [b1] "+r"(b1),
-        [word_a] "=&r"(word_a), [word_b] "=&r"(word_b), [w] "=&r"(w)
-      : [end] "r"(end)
-      : "r8", "r9", "cc", "memory");
-  sums[0] = a0;
-  sums[1] = a1;
-  sums[2] = b0;
-  sums[3] = b1;
-  return x;
-}
-
-#else
-
-inline const uint32_t* add_two(const uint32_t* x, const int8_t* a, const int8_t* b, int32_t words,
-                               int32_t* sums) {
-  for (int32_t i = 0; i < words; ++i, x += 4) {
-    const uint32_t both[2] = {load_word(a + 4 * i), load_word(b + 4 * i)};
-    for (int32_t s = 0; s < 4; ++s) {
-      sums[s] = smlad(x[s & 1], widen_even(both[s >> 1]), sums[s]);
-      sums[s] = smlad(x[2 + (s & 1)], widen_odd(both[s >> 1]), sums[s]);
-    }
-  }
-  return x;
-}
-
-#endif
-
 // Widens so many words of four values to those of one pixel of a block.
 inline uint32_t* widen(const int8_t* source, int32_t words, uint32_t offset, int32_t block, uint32_t* x) {
   for (int32_t i = 0; i < words; ++i, x += 2 * block) {
@@ -208,15 +147,16 @@ class ConvUnpacked {
   // Of an odd number of channels the last is computed with the one before.
   void run_two(int32_t pixels, int8_t* out) const {
     const int32_t channels = conv_.output_channels;
-    const int32_t words = taps_ >> 2;
     for (int32_t c = 0; c < channels; c += 2) {
       const int32_t both[2] = {c, c + 1 < channels ? c + 1 : c};
       const int8_t* const weights[2] = {conv_.weights + both[0] * taps_, conv_.weights + both[1] * taps_};
-      int32_t sums[4];
+      arm_dsp::UnpackedPair pair = {x_, weights[0], weights[1], weights[0] + (taps_ & ~3), {}};
+      int32_t* const sums = pair.sums;
       for (int32_t s = 0; s < 4; ++s) {
         sums[s] = conv_.bias != nullptr ? conv_.bias[both[s >> 1]] : 0;
       }
-      const uint32_t* x = add_two(x_, weights[0], weights[1], words, sums);
+      arm_dsp::unpacked_pair(&pair);
+      const uint32_t* const x = pair.x;
       for (int32_t i = 0; i < 2; ++i) {
         if ((taps_ & 3) != 0) {
           const uint32_t last = last_weights(weights[i], taps_);

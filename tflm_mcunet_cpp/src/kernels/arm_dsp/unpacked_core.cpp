@@ -96,7 +96,35 @@ namespace {
       "bne.w 2b\n"                   \
       "pop {r4-r11, pc}\n")
 
+// r0 x, r1 and r2 weights, r3 their end, r4-r7 sums, r8 and r9 words of weights, r10 and r11 x, r12 two
+// weights.
+#define PAIR_HALF(value)      \
+  "ldrd r10, r11, [r0], #8\n" \
+  "sxtb16 r12, r8" value      \
+  "\n"                        \
+  "smlad r4, r10, r12, r4\n"  \
+  "smlad r5, r11, r12, r5\n"  \
+  "sxtb16 r12, r9" value      \
+  "\n"                        \
+  "smlad r6, r10, r12, r6\n"  \
+  "smlad r7, r11, r12, r7\n"
+
 }  // namespace
+
+TFLM_MCUNET_ASSEMBLER void unpacked_pair(UnpackedPair*) {
+  asm volatile(
+      "push {r4-r11, lr}\n"
+      "mov lr, r0\n"
+      "ldm lr, {r0-r7}\n"
+      "1:\n"
+      "ldr r8, [r1], #4\n"
+      "ldr r9, [r2], #4\n" PAIR_HALF("") PAIR_HALF(", ror #8")
+      "cmp r1, r3\n"
+      "bne.n 1b\n"
+      "str r0, [lr], #16\n"
+      "stm lr, {r4-r7}\n"
+      "pop {r4-r11, pc}\n");
+}
 
 TFLM_MCUNET_ASSEMBLER void unpacked_clamp(UnpackedJob*) { BODY(CLAMPED); }
 TFLM_MCUNET_ASSEMBLER void unpacked_saturate(UnpackedJob*) { BODY(SATURATED); }
@@ -136,6 +164,16 @@ void channels(const UnpackedJob& job, int32_t low, int32_t high) {
 }
 
 }  // namespace
+
+void unpacked_pair(UnpackedPair* pair) {
+  for (; pair->first != pair->end; pair->first += 4, pair->second += 4, pair->x += 4) {
+    const uint32_t both[2] = {load_word(pair->first), load_word(pair->second)};
+    for (int32_t s = 0; s < 4; ++s) {
+      const int32_t even = smlad(pair->x[s & 1], widen_even(both[s >> 1]), pair->sums[s]);
+      pair->sums[s] = smlad(pair->x[2 + (s & 1)], widen_odd(both[s >> 1]), even);
+    }
+  }
+}
 
 void unpacked_clamp(UnpackedJob* job) { channels(*job, job->low, job->high); }
 void unpacked_saturate(UnpackedJob* job) { channels(*job, -128, 127); }

@@ -37,6 +37,17 @@ struct UnpackedJob {
 void unpacked_clamp(UnpackedJob* job);
 void unpacked_saturate(UnpackedJob* job);
 
+// Sums of two channels and two pixels: what the weights before `end`, words of the first channel, at least
+// one, add to them. `x` is as above for two pixels, and is behind what was read afterwards.
+struct UnpackedPair {
+  const uint32_t* x;
+  const int8_t* first;
+  const int8_t* second;
+  const int8_t* end;
+  int32_t sums[4];  // of the first channel, then of the second
+};
+void unpacked_pair(UnpackedPair* pair);
+
 }  // namespace arm_dsp
 }  // namespace tflm_mcunet
 

@@ -11,14 +11,15 @@
 namespace tflm_mcunet {
 namespace arm_dsp {
 
-// What a layer's kernel of this family needs of every channel, to be checked beforehand: a positive
-// multiplier, a shift to the right by at most `shift`, and every sum, with its bias, below `sum` in
+// What a kernel of this family needs of every channel of a layer, to be checked beforehand: a positive
+// multiplier, a shift from `least_shift` to `most_shift`, and every sum, with its bias, below `sum` in
 // magnitude.
 struct UnpackedLimits {
-  int32_t shift;
+  int32_t least_shift;
+  int32_t most_shift;
   int32_t sum;
 };
-constexpr UnpackedLimits kUnpackedDot = {22, 1 << 30};
+constexpr UnpackedLimits kUnpackedDot = {-22, -1, 1 << 30};
 
 // One channel's ending. TFLite's high multiply of a sum is the upper word of twice the sum times the
 // multiplier, rounded; its shift rounds halves away from zero, which is up, but for sums below zero: those
