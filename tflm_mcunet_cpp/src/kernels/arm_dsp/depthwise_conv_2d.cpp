@@ -21,14 +21,28 @@ inline void put_head(const DepthwiseDsp2D& conv, const int32_t* stream, int32_t*
   head[3] = shift + 1;
 }
 
+struct PackedShape {
+  const DepthwiseDsp2D& conv;
+
+  arm_dsp::DepthwiseCore core() const { return conv.core; }
+  int32_t input_width() const { return conv.input_width; }
+  int32_t channels() const { return conv.channels; }
+  int32_t kernel() const { return conv.kernel; }
+  int32_t kernel_h() const { return conv.kernel; }
+  int32_t stride() const { return conv.stride; }
+  int32_t stride_h() const { return conv.stride; }
+  int32_t output_rows() const { return conv.output_rows; }
+  int32_t pad_left() const { return conv.pad_left; }
+  int32_t input_zero_point() const { return conv.input_zero_point; }
+  int32_t output_min() const { return conv.output_min; }
+  int32_t output_max() const { return conv.output_max; }
+};
+
 }  // namespace
 
 void depthwise_conv_2d_dsp_row(const void* params, const void* const* rows, void* out, const Columns& columns,
                                void* scratch) {
   const DepthwiseDsp2D& conv = *static_cast<const DepthwiseDsp2D*>(params);
-  const arm_dsp::DepthwisePlanes planes = {
-      conv.core,   conv.input_width, conv.channels, conv.kernel,           conv.kernel,     conv.stride,
-      conv.stride, conv.output_rows, conv.pad_left, conv.input_zero_point, conv.output_min, conv.output_max};
   const int32_t stream_words = kOwnWords + packed_words(conv);
   const auto fill = [&](int32_t channel, int32_t count, int32_t* heads, uint32_t* weights,
                         int32_t weights_words) {
@@ -39,7 +53,7 @@ void depthwise_conv_2d_dsp_row(const void* params, const void* const* rows, void
       arm_dsp::widen_weights(packed, weights + i * weights_words, conv.kernel, conv.stride);
     }
   };
-  arm_dsp::depthwise_planes(planes, rows, out, columns, scratch, false, fill);
+  arm_dsp::depthwise_planes(PackedShape{conv}, rows, out, columns, scratch, false, fill);
 }
 
 }  // namespace tflm_mcunet

@@ -14,20 +14,15 @@
 namespace tflm_mcunet {
 namespace arm_dsp {
 
-struct DepthwisePlanes {
-  DepthwiseCore core;
-  int32_t input_width;
-  int32_t channels;
-  int32_t kernel;  // columns that the core knows: 3, 5 or 7
-  int32_t kernel_h;
-  int32_t stride;  // of columns: 1 or 2
-  int32_t stride_h;
-  int32_t output_rows;  // of one call: rows of the window are kernel_h + (output_rows - 1) * stride_h
-  int32_t pad_left;
-  int32_t input_zero_point;
-  int32_t output_min;
-  int32_t output_max;
-};
+// `Shape`, of whatever a kernel's parameters are, has the methods
+//   core()            arm_dsp::DepthwiseCore
+//   input_width(), channels()
+//   kernel()          columns that the core knows: 3, 5 or 7
+//   kernel_h()
+//   stride()          of columns: 1 or 2
+//   stride_h()
+//   output_rows()     of one call: rows of the window are kernel_h + (output_rows - 1) * stride_h
+//   pad_left(), input_zero_point(), output_min(), output_max()
 
 // What the core reads of a channel besides its weights: bias times 128, multiplier, constant and shift.
 constexpr int32_t kPlanesHeadWords = 4;
@@ -46,11 +41,12 @@ inline int32_t plane_row_words(int32_t kernel, int32_t stride, int32_t count) {
 }
 
 // Where the columns of a row lie in a plane whose first column is `first`.
-inline void lay_out_columns(const DepthwisePlanes& conv, int32_t first, int32_t words, WidenJob* job) {
+template <typename Shape>
+inline void lay_out_columns(const Shape& shape, int32_t first, int32_t words, WidenJob* job) {
   const int32_t low = first < 0 ? -first : 0;
-  const int32_t reach = conv.input_width - first;
+  const int32_t reach = shape.input_width() - first;
   const int32_t left = (reach < 2 * words ? reach : 2 * words) - low;
-  job->offset = (first + low) * conv.channels;
+  job->offset = (first + low) * shape.channels();
   job->plane += low / 2;
   job->has_lead = left > 0 ? low & 1 : 0;
   job->pairs = left > 0 ? (left - job->has_lead) / 2 : 0;
@@ -58,19 +54,19 @@ inline void lay_out_columns(const DepthwisePlanes& conv, int32_t first, int32_t 
 }
 
 // The kernel rows that exist for each output row.
-inline void list_rows(const DepthwisePlanes& conv, const void* const* rows, int32_t words,
-                      DepthwiseRow* listed) {
-  const int32_t pitch = plane_weights_pitch(conv.kernel, conv.stride);
-  for (int32_t y = 0; y < conv.output_rows; ++y, rows += conv.stride_h) {
+template <typename Shape>
+inline void list_rows(const Shape& shape, const void* const* rows, int32_t words, DepthwiseRow* listed) {
+  const int32_t pitch = plane_weights_pitch(shape.kernel(), shape.stride());
+  for (int32_t y = 0; y < shape.output_rows(); ++y, rows += shape.stride_h()) {
     int32_t low = 0;
-    int32_t high = conv.kernel_h;
+    int32_t high = shape.kernel_h();
     while (low + 1 < high && rows[low] == nullptr) {
       ++low;
     }
     while (low + 1 < high && rows[high - 1] == nullptr) {
       --high;
     }
-    listed[y] = {(y * conv.stride_h + low) * words * 4, low * pitch * 4, high - low};
+    listed[y] = {(y * shape.stride_h() + low) * words * 4, low * pitch * 4, high - low};
   }
 }
 
@@ -78,27 +74,27 @@ inline void list_rows(const DepthwisePlanes& conv, const void* const* rows, int3
 // gives the heads and the widened weights of `count` channels, up to 4. With `is_exact` the last four
 // channels of a number that is no multiple of 4 overlap those before, so that nothing behind a row is read;
 // there are at least 4 then. Scratch as DepthwiseDsp2D says.
-template <typename Fill>
-inline void depthwise_planes(const DepthwisePlanes& conv, const void* const* rows, void* out,
-                             const Columns& columns, void* scratch, bool is_exact, const Fill& fill) {
+template <typename Shape, typename Fill>
+inline void depthwise_planes(const Shape& shape, const void* const* rows, void* out, const Columns& columns,
+                             void* scratch, bool is_exact, const Fill& fill) {
   const int32_t count = columns.end - columns.begin;
-  const int32_t words = plane_row_words(conv.kernel, conv.stride, count);
-  const int32_t window = conv.kernel_h + (conv.output_rows - 1) * conv.stride_h;
-  const int32_t first = columns.begin * conv.stride - conv.pad_left;
-  const int32_t weights_words = conv.kernel_h * plane_weights_pitch(conv.kernel, conv.stride);
+  const int32_t words = plane_row_words(shape.kernel(), shape.stride(), count);
+  const int32_t window = shape.kernel_h() + (shape.output_rows() - 1) * shape.stride_h();
+  const int32_t first = columns.begin * shape.stride() - shape.pad_left();
+  const int32_t weights_words = shape.kernel_h() * plane_weights_pitch(shape.kernel(), shape.stride());
   const int32_t pitch = window * words;
-  const uint32_t half = static_cast<uint32_t>(conv.input_zero_point * 256) & 0xFFFFu;
+  const uint32_t half = static_cast<uint32_t>(shape.input_zero_point() * 256) & 0xFFFFu;
   DepthwiseRow* const listed = static_cast<DepthwiseRow*>(scratch);
-  uint32_t* const weights = reinterpret_cast<uint32_t*>(listed + conv.output_rows);
+  uint32_t* const weights = reinterpret_cast<uint32_t*>(listed + shape.output_rows());
   int32_t* const heads = reinterpret_cast<int32_t*>(weights + 4 * weights_words);
   uint32_t* const planes = reinterpret_cast<uint32_t*>(heads + 4 * kPlanesHeadWords);
-  list_rows(conv, rows, words, listed);
+  list_rows(shape, rows, words, listed);
   memset(planes, 0, static_cast<uint32_t>(pitch) * 16);
   DepthwiseJob job = {};
-  job.stride = conv.channels;
-  job.low = conv.output_min;
-  job.high = conv.output_max;
-  job.pitch = (words - plane_taps(conv.kernel) - (conv.stride == 1 ? 2 : 5)) * 4;
+  job.stride = shape.channels();
+  job.low = shape.output_min();
+  job.high = shape.output_max();
+  job.pitch = (words - plane_taps(shape.kernel()) - (shape.stride() == 1 ? 2 : 5)) * 4;
   job.plane = planes;
   job.weights = weights;
   job.count = count;
@@ -107,26 +103,26 @@ inline void depthwise_planes(const DepthwisePlanes& conv, const void* const* row
   job.plane_bytes = pitch * 4;
   job.weights_bytes = weights_words * 4;
   job.rows = listed;
-  job.output_rows = conv.output_rows;
+  job.output_rows = shape.output_rows();
   WidenJob columns_of = {};
   columns_of.plane = planes;
   columns_of.row_bytes = words * 4;
-  columns_of.step = conv.channels;
+  columns_of.step = shape.channels();
   columns_of.pitch = pitch * 4;
   columns_of.zero = half | half << 16;
-  lay_out_columns(conv, first, words, &columns_of);
-  columns_of.offset -= columns.input_begin * conv.channels;
-  for (int32_t next = 0; next < conv.channels; next += 4) {
-    const int32_t c = is_exact && next + 4 > conv.channels ? conv.channels - 4 : next;
+  lay_out_columns(shape, first, words, &columns_of);
+  columns_of.offset -= columns.input_begin * shape.channels();
+  for (int32_t next = 0; next < shape.channels(); next += 4) {
+    const int32_t c = is_exact && next + 4 > shape.channels() ? shape.channels() - 4 : next;
     WidenJob four = columns_of;
     four.rows = rows;
     four.rows_left = window;
     four.offset += c;
     widen_rows(&four);
-    job.channels = conv.channels - c < 4 ? conv.channels - c : 4;
+    job.channels = shape.channels() - c < 4 ? shape.channels() - c : 4;
     fill(c, job.channels, heads, weights, weights_words);
     job.out = static_cast<int8_t*>(out) + c;
-    conv.core(&job);
+    shape.core()(&job);
   }
 }
 

@@ -69,6 +69,23 @@ inline void put_head(const DepthwiseConv2D& conv, int32_t channel, int32_t* head
   head[3] = shift;
 }
 
+struct UnpackedShape {
+  const DepthwiseUnpacked& params;
+
+  arm_dsp::DepthwiseCore core() const { return core_of(params.conv); }
+  int32_t input_width() const { return params.conv.input_width; }
+  int32_t channels() const { return params.conv.input_channels; }
+  int32_t kernel() const { return core_kernel(params.conv.kernel_w); }
+  int32_t kernel_h() const { return params.conv.kernel_h; }
+  int32_t stride() const { return params.conv.stride_w; }
+  int32_t stride_h() const { return params.stride_h; }
+  int32_t output_rows() const { return params.output_rows; }
+  int32_t pad_left() const { return params.conv.pad_left; }
+  int32_t input_zero_point() const { return params.conv.input_zero_point; }
+  int32_t output_min() const { return params.conv.output_min; }
+  int32_t output_max() const { return params.conv.output_max; }
+};
+
 }  // namespace
 
 bool depthwise_conv_2d_unpacked_takes(const DepthwiseConv2D& conv) {
@@ -99,20 +116,16 @@ int32_t depthwise_conv_2d_unpacked_scratch(const DepthwiseUnpacked& params, int3
 
 void depthwise_conv_2d_unpacked_row(const void* params, const void* const* rows, void* out,
                                     const Columns& columns, void* scratch) {
-  const DepthwiseUnpacked& unpacked = *static_cast<const DepthwiseUnpacked*>(params);
-  const DepthwiseConv2D& conv = unpacked.conv;
-  const arm_dsp::DepthwisePlanes planes = {
-      core_of(conv), conv.input_width,      conv.input_channels, core_kernel(conv.kernel_w),
-      conv.kernel_h, conv.stride_w,         unpacked.stride_h,   unpacked.output_rows,
-      conv.pad_left, conv.input_zero_point, conv.output_min,     conv.output_max};
+  const UnpackedShape shape = {*static_cast<const DepthwiseUnpacked*>(params)};
+  const DepthwiseConv2D& conv = shape.params.conv;
   const auto fill = [&](int32_t channel, int32_t count, int32_t* heads, uint32_t* weights,
                         int32_t weights_words) {
     for (int32_t i = 0; i < count; ++i) {
       put_head(conv, channel + i, heads + i * arm_dsp::kPlanesHeadWords);
     }
-    put_weights(conv, planes.kernel, channel, weights_words, weights);
+    put_weights(conv, shape.kernel(), channel, weights_words, weights);
   };
-  arm_dsp::depthwise_planes(planes, rows, out, columns, scratch, true, fill);
+  arm_dsp::depthwise_planes(shape, rows, out, columns, scratch, true, fill);
 }
 
 }  // namespace tflm_mcunet
