@@ -57,10 +57,14 @@ std::vector<int8_t> dot_stream(const Weights& weights) {
   return stream;
 }
 
-arm_mve::DotRoutine single_of(arm_mve::Finish finish) {
-  const arm_mve::DotRoutine routines[] = {arm_mve::single_saturated, arm_mve::single_fixed,
-                                          arm_mve::single_clamped};
-  return routines[finish];
+arm_mve::DotRoutine single_of(arm_mve::Finish finish, int32_t chunks) {
+  const arm_mve::DotRoutine of_any[] = {arm_mve::single_saturated, arm_mve::single_fixed,
+                                        arm_mve::single_clamped};
+  const arm_mve::DotRoutine of_few[2][4] = {{arm_mve::single_of_1_saturated, arm_mve::single_of_2_saturated,
+                                             arm_mve::single_of_3_saturated, arm_mve::single_of_4_saturated},
+                                            {arm_mve::single_of_1_fixed, arm_mve::single_of_2_fixed,
+                                             arm_mve::single_of_3_fixed, arm_mve::single_of_4_fixed}};
+  return finish == arm_mve::kGeneral || chunks > 4 ? of_any[finish] : of_few[finish][chunks - 1];
 }
 
 arm_mve::DotRoutine pairs_of(arm_mve::Finish finish, int32_t chunks) {
@@ -92,7 +96,7 @@ void test_conv_2d(check::Report& report) {
     const int32_t chunks = (weights.taps + 15) / 16;
     const arm_mve::Finish finish = finish_of(weights);
     const ConvMve2D conv = {pairs_of(finish, chunks),
-                            single_of(finish),
+                            single_of(finish, chunks),
                             stream.data(),
                             chunks,
                             layer.input.width,
@@ -138,62 +142,117 @@ Core core_of(int32_t kernel_h, int32_t kernel_w, int32_t stride, bool saturates)
   return {general[vectors - 1], vectors, false, true};
 }
 
+// What a convolution has in one direction.
+struct Axis {
+  int32_t taps;
+  int32_t stride;
+  int32_t pad;
+  int32_t input_length;
+  int32_t output_length;
+  int32_t input_step;
+  int32_t output_step;
+};
+
+// A depthwise convolution as lines along one axis.
+struct Lines {
+  std::vector<int8_t> stream;
+  DepthwiseMve2D conv;
+  DepthwiseMapMve2D map;
+  int32_t line_bytes;  // of a plane
+};
+
+void as_lines(const Layer<DepthwiseConv2D>& layer, int32_t channels, bool are_rows, int32_t group,
+              Lines* lines) {
+  const Weights& weights = layer.weights;
+  const DepthwiseConv2D& params = layer.params;
+  const Window& window = layer.window;
+  const int32_t row_bytes = layer.input.width * channels;
+  const Axis x = {params.kernel_w,     params.stride_w, params.pad_left, layer.input.width,
+                  window.output_width, channels,        channels};
+  const Axis y = {window.kernel_h,
+                  window.stride_h,
+                  window.pad_top,
+                  layer.input.height,
+                  window.output_height,
+                  row_bytes,
+                  window.output_width * channels};
+  const Axis& along = are_rows ? x : y;
+  const Axis& across = are_rows ? y : x;
+  const Core core = core_of(across.taps, along.taps, along.stride, weights.saturates());
+  const int32_t lead = core.is_paired ? along.stride * across.taps : 0;
+  const int32_t tap_bytes = (lead + core.vectors * 16 + 3) / 4 * 4;
+  for (int32_t c = 0; c < channels; ++c) {
+    append_word(weights.offset(c), &lines->stream);
+    append_word(weights.multiplier[static_cast<size_t>(c)], &lines->stream);
+    append_word(weights.shift[static_cast<size_t>(c)], &lines->stream);
+    if (core.is_general) {
+      append_word(1, &lines->stream);
+    }
+    size_t tap = lines->stream.size() + static_cast<size_t>(lead);
+    lines->stream.resize(lines->stream.size() + static_cast<size_t>(tap_bytes));
+    // A plane holds the pixels of all lines side by side.
+    for (int32_t i = 0; i < along.taps; ++i) {
+      for (int32_t k = 0; k < across.taps; ++k) {
+        const int32_t ky = are_rows ? k : i;
+        const int32_t kx = are_rows ? i : k;
+        lines->stream[tap++] = weights.by_channel[static_cast<size_t>((c * y.taps + ky) * x.taps + kx)];
+      }
+    }
+  }
+  lines->conv = {core.routine,
+                 lines->stream.data(),
+                 static_cast<int32_t>(lines->stream.size()) / channels,
+                 lead,
+                 core.vectors,
+                 channels,
+                 group,
+                 across.taps,
+                 along.taps,
+                 along.stride,
+                 along.pad,
+                 along.input_length,
+                 along.input_step,
+                 along.output_step,
+                 weights.input_zero_point,
+                 weights.output_zero_point,
+                 weights.output_min,
+                 weights.output_max};
+  lines->map = {&lines->conv,  across.input_length, across.output_length, along.output_length,
+                across.stride, across.pad,          across.input_step,    across.output_step};
+  const int32_t windows = (along.output_length + 3) / 4 * 4;
+  lines->line_bytes = (windows - 1) * along.stride * across.taps + core.vectors * 16;
+}
+
 void test_depthwise(check::Report& report) {
   Random random(2);
   for (int32_t i = 0; i < 400; ++i) {
     const bool is_square = random.between(0, 1) == 0;
     const int32_t kernel_h = is_square ? random.pick({3, 5, 7}) : random.between(1, 7);
     const int32_t kernel_w = is_square ? kernel_h : random.between(1, 8);
-    const int32_t stride = random.between(1, 3), channels = random.between(2, 20);
+    const int32_t stride_w = random.between(1, 3), channels = random.between(2, 36);
     Layer<DepthwiseConv2D> layer;
-    draw_depthwise(random, {channels, kernel_h, kernel_w, random.between(1, 3), stride, channels}, 10,
+    draw_depthwise(random, {channels, kernel_h, kernel_w, random.between(1, 3), stride_w, channels}, 10,
                    is_square ? Clamps::kSaturate : Clamps::kAny, &layer);
-    const Weights& weights = layer.weights;
-    const Core core = core_of(kernel_h, kernel_w, stride, weights.saturates());
-    const int32_t lead = core.is_paired ? stride * kernel_h : 0;
-    const int32_t tap_bytes = (lead + core.vectors * 16 + 3) / 4 * 4;
-    std::vector<int8_t> stream;
-    for (int32_t c = 0; c < channels; ++c) {
-      append_word(weights.offset(c), &stream);
-      append_word(weights.multiplier[static_cast<size_t>(c)], &stream);
-      append_word(weights.shift[static_cast<size_t>(c)], &stream);
-      if (core.is_general) {
-        append_word(1, &stream);
-      }
-      const size_t taps = stream.size() + static_cast<size_t>(lead);
-      stream.resize(stream.size() + static_cast<size_t>(tap_bytes));
-      // A plane holds a window column by column.
-      for (int32_t x = 0; x < kernel_w; ++x) {
-        for (int32_t y = 0; y < kernel_h; ++y) {
-          stream[taps + static_cast<size_t>(x * kernel_h + y)] =
-              weights.by_channel[static_cast<size_t>((c * kernel_h + y) * kernel_w + x)];
-        }
-      }
-    }
     const int32_t group = random.pick({8, 16, (channels + 7) / 8 * 8});
-    const DepthwiseMve2D conv = {core.routine,
-                                 stream.data(),
-                                 static_cast<int32_t>(stream.size()) / channels,
-                                 lead,
-                                 core.vectors,
-                                 channels,
-                                 group,
-                                 kernel_h,
-                                 kernel_w,
-                                 stride,
-                                 layer.params.pad_left,
-                                 layer.input.width,
-                                 channels,
-                                 channels,
-                                 weights.input_zero_point,
-                                 weights.output_zero_point,
-                                 weights.output_min,
-                                 weights.output_max};
-    const int32_t windows = (layer.window.output_width + 3) / 4 * 4;
-    const int32_t plane = (windows - 1) * stride * kernel_h + core.vectors * 16;
-    report.is_equal(
-        "depthwise_conv_2d_mve_row", portable(layer),
-        run_rows(depthwise_conv_2d_mve_row, &conv, {&layer.input}, layer.window, group * plane + 16, 7));
+    Lines rows;
+    as_lines(layer, channels, true, group, &rows);
+    report.is_equal("depthwise_conv_2d_mve_row", portable(layer),
+                    run_rows(depthwise_conv_2d_mve_row, &rows.conv, {&layer.input}, layer.window,
+                             group * rows.line_bytes + 16, 7));
+    layer.window.columns = {0, layer.window.output_width, 0};
+    const std::vector<int8_t> expected = portable(layer);
+    const Map all = {1, layer.input.height * layer.input.width, channels, layer.input.values};
+    const Window one_row = {1,        1, 1,
+                            0,        1, layer.window.output_height * layer.window.output_width,
+                            channels, 1, {0, layer.window.output_height * layer.window.output_width, 0}};
+    for (const bool are_rows : {true, false}) {
+      Lines lines;
+      as_lines(layer, channels, are_rows, group, &lines);
+      const int32_t moved = (lines.map.output_lines - 1) * lines.map.stride_across;
+      report.is_equal("depthwise_conv_2d_mve_map", expected,
+                      run_rows(depthwise_conv_2d_mve_map, &lines.map, {&all}, one_row,
+                               group * (lines.line_bytes + moved) + 16, 7));
+    }
   }
   report.has_seen_values("depthwise convolutions are not saturated throughout");
 }
@@ -205,9 +264,13 @@ void test_fully_connected(check::Report& report) {
     draw_fully_connected(random, random.between(1, 130), random.between(1, 11), Clamps::kAny, &layer);
     const Weights& weights = layer.weights;
     const std::vector<int8_t> stream = dot_stream(weights);
-    const FullyConnectedMve dense = {
-        single_of(finish_of(weights)), stream.data(),      (weights.taps + 15) / 16,
-        weights.output_zero_point,     weights.output_min, weights.output_max};
+    const int32_t chunks = (weights.taps + 15) / 16;
+    const FullyConnectedMve dense = {single_of(finish_of(weights), chunks),
+                                     stream.data(),
+                                     chunks,
+                                     weights.output_zero_point,
+                                     weights.output_min,
+                                     weights.output_max};
     report.is_equal("fully_connected_mve_row", portable(layer),
                     run_rows(fully_connected_mve_row, &dense, {&layer.input}, layer.window, 16, kBehind));
   }
@@ -239,6 +302,23 @@ void test_pools(check::Report& report) {
                     run_rows(max_pool_2d_mve_row, &pool, maps, layer.window, 16, kBehind));
   }
   report.has_seen_values("pools are not saturated throughout");
+}
+
+void test_sums_over_rows(check::Report& report) {
+  Random random(7);
+  for (int32_t i = 0; i < 60; ++i) {
+    const int32_t channels = random.between(1, 37), height = random.between(1, 9);
+    const int32_t width = i == 0 ? 300 : random.between(1, 12);
+    const Map map = {height, width, channels, random.values(height * width * channels, -128, 127)};
+    const Pool2D pool = {
+        width, channels, height, width, 1, 0, random.between(-128, -50), random.between(50, 127)};
+    report.is_equal("average_pool_2d_mve_sum", run_sum(average_pool_2d_sum, &pool, map, 1, channels),
+                    run_sum(average_pool_2d_mve_sum, &pool, map, 1, channels, 7));
+    const MapMean mean = {width, channels, random.between(-99, 99), 1 << 30, -7, random.between(-20, 20)};
+    report.is_equal("mean_mve_sum", run_sum(mean_sum, &mean, map, 1, channels),
+                    run_sum(mean_mve_sum, &mean, map, 1, channels, 7));
+  }
+  report.has_seen_values("sums over rows are not saturated throughout");
 }
 
 void test_sums(check::Report& report) {
@@ -284,6 +364,7 @@ int main() {
   test_depthwise(report);
   test_fully_connected(report);
   test_pools(report);
+  test_sums_over_rows(report);
   test_sums(report);
   test_floats(report);
   return report.status();

@@ -49,12 +49,15 @@ std::vector<int8_t> run_rows(tflm_mcunet::RowKernel kernel, const void* params,
 }
 
 std::vector<int8_t> run_sum(const tflm_mcunet::SumKernels& kernels, const void* params, const Map& input,
-                            int32_t output_width, int32_t output_channels) {
+                            int32_t output_width, int32_t output_channels, int32_t behind) {
+  std::vector<int8_t> values = input.values;
+  values.resize(values.size() + static_cast<size_t>(behind), 0x33);
+  values.shrink_to_fit();
   const int32_t count = output_width * output_channels;
   const tflm_mcunet::Columns columns = {0, output_width, 0};
   std::vector<int32_t> sums(static_cast<size_t>(count));
   for (int32_t y = 0; y < input.height; ++y) {
-    kernels.add(params, input.values.data() + y * input.row_bytes(), sums.data(), columns);
+    kernels.add(params, values.data() + y * input.row_bytes(), sums.data(), columns);
   }
   std::vector<int8_t> output(static_cast<size_t>(count));
   kernels.finish(params, sums.data(), input.height, output.data(), columns);

@@ -40,6 +40,6 @@ std::vector<int8_t> run_rows(tflm_mcunet::RowKernel kernel, const void* params,
 
 // The same for an operator that adds up all rows of its input; `add` and `finish` in turn.
 std::vector<int8_t> run_sum(const tflm_mcunet::SumKernels& kernels, const void* params, const Map& input,
-                            int32_t output_width, int32_t output_channels);
+                            int32_t output_width, int32_t output_channels, int32_t behind = 0);
 
 #endif  // TFLM_MCUNET_TESTS_CPP_ROWS_H_

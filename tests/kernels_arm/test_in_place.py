@@ -8,6 +8,7 @@ import drawn_dsp
 import pytest
 
 from tflm_mcunet.builder import GraphBuilder
+from tflm_mcunet.codegen.family import specialised_in_place
 from tflm_mcunet.codegen.in_place import is_pointwise_in_place
 from tflm_mcunet.codegen.lower import lower
 from tflm_mcunet.codegen.program import build_program
@@ -42,9 +43,9 @@ def between_small_layers(
     return b.finish([b.conv_2d(x, 2)])
 
 
-def overlapping(schedule: Schedule) -> list[str]:
+def overlapping(schedule: Schedule, family: str) -> list[str]:
     """The kernels whose output shares bytes with their input."""
-    program = build_program(schedule, "arm_dsp")
+    program = build_program(schedule, family)
     found = []
     for step in (s for stage in program.stages for s in stage.steps):
         (a, b), views = (program.tensors[t] for t in step.tensors), (*step.call.inputs, *step.call.outputs)
@@ -60,8 +61,35 @@ def test_depthwise_layers_write_over_their_input() -> None:
     graphs.append((between_small_layers(3, 3, 16, 3, 1, "RELU"), "depthwise_3x3_dsp_map"))
     for graph, kernel in graphs:
         schedule = convert(graph, schedule="in_place").schedule
-        assert kernel in overlapping(schedule), kernel
+        assert kernel in overlapping(schedule, "arm_dsp"), kernel
         drawn_dsp.assert_family_agrees(schedule, "arm_dsp", "qemu:cortex-m4")
+
+
+#: (height, width, channels, kernel, stride): lines that are rows and columns, groups of channels, strides.
+MVE_SHAPES = [(9, 12, 24, 3, 1), (11, 11, 16, 3, 2), (25, 5, 72, 3, 1), (15, 9, 96, 5, 1), (12, 34, 48, 7, 2)]
+
+
+@needs_board
+def test_depthwise_layers_write_over_their_input_on_the_cortex_m55() -> None:
+    by_row = []
+    for shape in MVE_SHAPES:
+        schedule = convert(between_small_layers(*shape), schedule="in_place").schedule
+        assert "depthwise_conv_2d_mve_map" in overlapping(schedule, "arm_mve"), shape
+        steps = [s for stage in build_program(schedule, "arm_mve").stages for s in stage.steps]
+        fields = next(s.call.params.fields for s in steps if s.call.kernel == "depthwise_conv_2d_mve_map")
+        by_row.append(fields["input_lines"] == shape[0])
+        drawn_dsp.assert_family_agrees(schedule, "arm_mve", "qemu:cortex-m55")
+    assert set(by_row) == {True, False}
+
+
+def test_columns_are_not_written_over_others_that_are_yet_to_be_read() -> None:
+    pixel_bytes, row_bytes = 72, 5 * 72
+    narrow = lower(between_small_layers(25, 5, pixel_bytes, 3, 1), 1)
+    for ahead_bytes, lines in ((0, 5), (2 * row_bytes, 5), (2 * row_bytes + pixel_bytes, 25)):
+        found = specialised_in_place(narrow, "arm_mve", ahead_bytes)
+        assert found is not None and found.params.fields["input_lines"] == lines, ahead_bytes
+    for ahead_bytes in (-row_bytes, 2 * row_bytes + 1):
+        assert specialised_in_place(narrow, "arm_mve", ahead_bytes) is None
 
 
 #: (height, width, inputs, outputs): pixels in threes or not, pixels that stay, shrink, or have odd channels.

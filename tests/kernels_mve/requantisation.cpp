@@ -102,8 +102,10 @@ const arm_mve::DotRoutine kPairs[][3] = {
     {arm_mve::pairs_of_1_saturated, arm_mve::pairs_of_2_saturated, arm_mve::pairs_saturated},
     {arm_mve::pairs_of_1_fixed, arm_mve::pairs_of_2_fixed, arm_mve::pairs_fixed},
     {arm_mve::pairs_clamped, arm_mve::pairs_clamped, arm_mve::pairs_clamped}};
-const arm_mve::DotRoutine kSingle[] = {arm_mve::single_saturated, arm_mve::single_fixed,
-                                       arm_mve::single_clamped};
+const arm_mve::DotRoutine kSingle[][3] = {
+    {arm_mve::single_of_1_saturated, arm_mve::single_of_2_saturated, arm_mve::single_saturated},
+    {arm_mve::single_of_1_fixed, arm_mve::single_of_2_fixed, arm_mve::single_fixed},
+    {arm_mve::single_clamped, arm_mve::single_clamped, arm_mve::single_clamped}};
 
 void check_dot(int32_t finish, int32_t chunks, int32_t zero_point, int32_t low, int32_t high) {
   int8_t* block = memory.stream;
@@ -121,7 +123,7 @@ void check_dot(int32_t finish, int32_t chunks, int32_t zero_point, int32_t low, 
   kPairs[finish][chunks - 1](job);
   check(memory.out, kChannels, 2, zero_point, low, high, finish);
   memset(memory.out, 0x55, sizeof(memory.out));
-  kSingle[finish](job);
+  kSingle[finish][chunks - 1](job);
   check(memory.out, kChannels, 1, zero_point, low, high, 10 + finish);
 }
 

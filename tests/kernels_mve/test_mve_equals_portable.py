@@ -15,6 +15,7 @@ from tflm_mcunet.codegen.arm_mve import dense, depthwise
 from tflm_mcunet.codegen.family import specialised
 from tflm_mcunet.convert import convert
 from tflm_mcunet.deploy import compiling
+from tflm_mcunet.ops import VALID
 
 FAMILY, BOARD = "arm_mve", "qemu:cortex-m55"
 OPERATORS = 60
@@ -80,6 +81,18 @@ def test_kernels_work_in_several_tiles_and_groups(monkeypatch: pytest.MonkeyPatc
         drawn_dsp.assert_family_agrees(
             drawn_dsp.layer_schedule(drawn_dsp.drawn_graph(draw, 9, 40)), FAMILY, BOARD
         )
+
+
+@pytest.mark.parametrize("tail", ["AVERAGE_POOL_2D", "MEAN"])
+def test_sums_over_rows_are_the_portable_ones(tail: str) -> None:
+    b = GraphBuilder(5)
+    x = b.conv_2d(b.input((1, 20, 31, 3), zero_point=-5), 29, (3, 3), activation="RELU6", zero_point=-128)
+    x = b.conv_2d(x, 21, (1, 1), zero_point=7)
+    x = b.pool_2d(tail, x, (20, 31), padding=VALID) if tail != "MEAN" else b.mean(x, (1, 2), keep_dims=True)
+    schedule = convert(b.finish([x]), schedule="stream").schedule
+    stages = programs.build_program(schedule, FAMILY).stages
+    assert any(s.call.is_sum and "arm_mve" in s.call.source for stage in stages for s in stage.steps)
+    drawn_dsp.assert_family_agrees(schedule, FAMILY, BOARD)
 
 
 def test_the_assembler_stands_where_functions_are_not_aligned(monkeypatch: pytest.MonkeyPatch) -> None:

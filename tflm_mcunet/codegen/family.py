@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from tflm_mcunet.codegen.arm_dsp import dense as dsp_dense
+from tflm_mcunet.codegen.arm_dsp import depthwise as dsp_depthwise
 from tflm_mcunet.codegen.arm_dsp import lower as arm_dsp
-from tflm_mcunet.codegen.arm_dsp.depthwise import depthwise_in_place
 from tflm_mcunet.codegen.arm_mve import dense as mve_dense
+from tflm_mcunet.codegen.arm_mve import depthwise as mve_depthwise
 from tflm_mcunet.codegen.arm_mve import lower as arm_mve
 from tflm_mcunet.codegen.call import Call
 from tflm_mcunet.codegen.positive_multipliers import with_positive_multipliers
@@ -30,8 +31,14 @@ _EXACT_READERS: Mapping[str, frozenset[str]] = {
 
 #: What computes whole layers over their own input, by the portable kernel.
 _IN_PLACE: Mapping[str, Mapping[str, Callable[[Call, int], Call | None]]] = {
-    "arm_dsp": {"conv_2d_row": dsp_dense.pointwise_in_place, "depthwise_conv_2d_row": depthwise_in_place},
-    "arm_mve": {"conv_2d_row": mve_dense.pointwise_in_place},
+    "arm_dsp": {
+        "conv_2d_row": dsp_dense.pointwise_in_place,
+        "depthwise_conv_2d_row": dsp_depthwise.depthwise_in_place,
+    },
+    "arm_mve": {
+        "conv_2d_row": mve_dense.pointwise_in_place,
+        "depthwise_conv_2d_row": mve_depthwise.depthwise_in_place,
+    },
 }
 
 #: Core -> the family that it runs best.

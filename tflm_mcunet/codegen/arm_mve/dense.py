@@ -40,18 +40,22 @@ def conv_2d(call: Call, is_layer: bool) -> Call | None:
     is_inside = (call.width - 1) * fields["stride_w"] < fields["input_width"]
     is_inside &= (call.outputs[0].height - 1) * window.stride_h < call.inputs[0].height
     is_direct = is_pointwise and is_inside
-    tiles = -(-call.width * chunks * _LANES // _TILE_BYTES)
-    tile = -(-call.width // (2 * tiles)) * 2
+    # A layer that is computed over its input takes its tile from `pointwise_in_place`.
+    tile = (
+        (2 if is_layer else _tile(call.width, chunks, _COPIED_BYTES))
+        if is_direct
+        else _tile(call.width, chunks, _TILE_BYTES)
+    )
     shared = (
         "input_width", "input_channels", "output_channels", "kernel_h", "kernel_w", "stride_w", "pad_left",
         "input_zero_point", "output_zero_point", "output_min", "output_max",
     )  # fmt: skip
     given = {
         "pairs": _pairs(sums, chunks),
-        "single": _single(sums),
+        "single": _single(sums, chunks),
         "stream": stream,
         "chunks": chunks,
-        "tile": 2 if is_direct else tile,
+        "tile": tile,
         **{k: fields[k] for k in shared},
     }
     special = replace(
@@ -74,12 +78,11 @@ def pointwise_in_place(call: Call, ahead_bytes: int) -> Call | None:
     if found is None or found.kernel != "pointwise_mve_row" or found.outputs[0].height != 1:
         return None
     fields = found.params.fields
-    pixel_bytes = fields["chunks"] * _LANES
-    tile = max(2, _COPIED_BYTES // pixel_bytes // 2 * 2)
+    tile = _tile(found.width, fields["chunks"], _COPIED_BYTES)
     return replace(
         found,
         params=Params(found.params.struct, {**fields, "tile": tile}),
-        scratch_bytes=found.scratch_bytes + (tile - fields["tile"]) * pixel_bytes,
+        scratch_bytes=found.scratch_bytes + (tile - fields["tile"]) * fields["chunks"] * _LANES,
     )
 
 
@@ -91,7 +94,12 @@ def fully_connected(call: Call, _: bool) -> Call | None:
         return None
     stream, chunks = _dot_stream(sums)
     shared = ("output_zero_point", "output_min", "output_max")
-    given = {"single": _single(sums), "stream": stream, "chunks": chunks, **{k: fields[k] for k in shared}}
+    given = {
+        "single": _single(sums, chunks),
+        "stream": stream,
+        "chunks": chunks,
+        **{k: fields[k] for k in shared},
+    }
     return replace(
         call,
         kernel="fully_connected_mve_row",
@@ -101,16 +109,27 @@ def fully_connected(call: Call, _: bool) -> Call | None:
     )
 
 
+def _tile(width: int, chunks: int, most_bytes: int) -> int:
+    """An even number of pixels, as many in each of the tiles of a row."""
+    most = max(2, most_bytes // (chunks * _LANES) // 2 * 2)
+    tiles = -(-width // most)
+    return -(-width // (2 * tiles)) * 2
+
+
 def _pairs(sums: LayerSums, chunks: int) -> Symbol:
     """The routine of `arm_mve/dot_core.h` for pairs of pixels."""
-    ending = _ENDINGS[sums.finish]
-    number = f"of_{chunks}_" if chunks <= 4 and sums.finish != GENERAL else ""
-    return Symbol(f"arm_mve::pairs_{number}{ending}")
+    return Symbol(f"arm_mve::pairs_{_routine(sums, chunks)}")
 
 
-def _single(sums: LayerSums) -> Symbol:
+def _single(sums: LayerSums, chunks: int) -> Symbol:
     """The routine for one pixel."""
-    return Symbol(f"arm_mve::single_{_ENDINGS[sums.finish]}")
+    return Symbol(f"arm_mve::single_{_routine(sums, chunks)}")
+
+
+def _routine(sums: LayerSums, chunks: int) -> str:
+    """How the routine's name ends: few chunks have routines of their own."""
+    number = f"of_{chunks}_" if chunks <= 4 and sums.finish != GENERAL else ""
+    return number + _ENDINGS[sums.finish]
 
 
 def _dot_stream(sums: LayerSums) -> tuple[Constant, int]:

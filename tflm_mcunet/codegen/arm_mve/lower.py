@@ -63,6 +63,10 @@ def _pool_2d(call: Call, _: bool) -> Call | None:
     )
 
 
+def _row_sum(call: Call, _: bool) -> Call:
+    return replace(call, kernel=call.kernel.replace("_sum", "_mve_sum"), source="kernels/arm_mve/pool_2d")
+
+
 def _quantize(call: Call, is_layer: bool) -> Call | None:
     if not _LEAST_SCALE <= call.params.fields["scale"] <= _MOST_SCALE:
         return None
@@ -72,10 +76,12 @@ def _quantize(call: Call, is_layer: bool) -> Call | None:
 
 _LOWERINGS: Mapping[str, Callable[[Call, bool], Call | None]] = {
     "average_pool_2d_row": _pool_2d,
+    "average_pool_2d_sum": _row_sum,
     "conv_2d_row": dense.conv_2d,
     "depthwise_conv_2d_row": depthwise.depthwise_conv_2d,
     "fully_connected_row": dense.fully_connected,
     "max_pool_2d_row": _pool_2d,
+    "mean_sum": _row_sum,
     "quantize_row": _quantize,
     "sum_row": _sum,
 }

@@ -41,6 +41,44 @@ void run_whole(const Program& program, const StageOp& op, const Workspace& works
   op.whole(op.params, workspace.window, outputs, scratch_address(op, workspace));
 }
 
+// Fills the window of an operator with one input's rows, the first of which is `first`; to what lies behind.
+// From row to row a ring moves on by equal steps.
+inline const void** window_rows(const StageOp& op, const Rows& input, const Workspace& workspace,
+                                int32_t first, uint32_t shift, const void** window) {
+  const void** const end = window + op.kernel_h;
+  int32_t row = first;
+  for (; row < 0 && window != end; row += op.dilation_h) {
+    *window++ = nullptr;
+  }
+  if (window != end && row < input.height) {
+    const uint8_t* address = row_address(input, workspace, row) + shift;
+    *window++ = address;
+    row += op.dilation_h;
+    if (input.rows != nullptr) {
+      for (; window != end && row < input.height; row += op.dilation_h) {
+        *window++ = row_address(input, workspace, row) + shift;
+      }
+    } else if (window != end && row < input.height) {
+      const uint32_t slots = op.dilation_h * input.step;
+      const uint32_t move = (slots < input.slots ? slots : slots % input.slots) * input.pitch;
+      const uint32_t ring = input.slots * input.pitch;
+      const uint8_t* const behind = base_address(input, workspace) + input.offset + shift + ring;
+      do {
+        address += move;
+        if (address >= behind) {
+          address -= ring;
+        }
+        *window++ = address;
+        row += op.dilation_h;
+      } while (window != end && row < input.height);
+    }
+  }
+  while (window != end) {
+    *window++ = nullptr;
+  }
+  return window;
+}
+
 // Computes output row `y` of image `image`.
 void run_row(const Program& program, const StageOp& op, const Workspace& workspace, int32_t y,
              uint32_t image) {
@@ -49,10 +87,7 @@ void run_row(const Program& program, const StageOp& op, const Workspace& workspa
   for (int32_t i = 0; i < op.inputs; ++i) {
     const Rows& input = program.tensors[op.tensors[i]];
     const uint32_t shift = image * input.height * input.pitch + (op.shifts != nullptr ? op.shifts[i] : 0);
-    for (int32_t k = 0, row = first; k < op.kernel_h; ++k, row += op.dilation_h) {
-      const bool inside = row >= 0 && row < input.height;
-      *window++ = inside ? row_address(input, workspace, row) + shift : nullptr;
-    }
+    window = window_rows(op, input, workspace, first, shift, window);
   }
   const Rows& output = program.tensors[op.tensors[op.inputs]];
   const uint32_t shift =

@@ -14,29 +14,45 @@ namespace arm_mve {
 
 #if defined(__ARM_FEATURE_MVE)
 
-inline void copy_16_bytes(int8_t* target, const int8_t* source) { vstrbq_s8(target, vldrbq_s8(source)); }
-inline void fill_16_bytes(int8_t* target, int32_t value) {
-  vstrbq_s8(target, vdupq_n_s8(static_cast<int8_t>(value)));
+inline void copy_bytes(int8_t* target, const int8_t* source, int32_t count) {
+  asm volatile(
+      "wls lr, %[pieces], 2f\n"
+      "1:\n"
+      "vldrb.8 q0, [%[source]], #16\n"
+      "vstrb.8 q0, [%[target]], #16\n"
+      "le lr, 1b\n"
+      "2:\n"
+      : [target] "+l"(target), [source] "+l"(source)
+      : [pieces] "r"((count + 15) >> 4)
+      : "lr", "q0", "memory");
+}
+
+inline void fill_bytes(int8_t* target, int32_t value, int32_t count) {
+  asm volatile(
+      "vdup.8 q0, %[value]\n"
+      "wls lr, %[pieces], 2f\n"
+      "1:\n"
+      "vstrb.8 q0, [%[target]], #16\n"
+      "le lr, 1b\n"
+      "2:\n"
+      : [target] "+l"(target)
+      : [value] "r"(value), [pieces] "r"((count + 15) >> 4)
+      : "lr", "q0", "memory");
 }
 
 #else
 
-inline void copy_16_bytes(int8_t* target, const int8_t* source) { memcpy(target, source, 16); }
-inline void fill_16_bytes(int8_t* target, int32_t value) { memset(target, value, 16); }
-
-#endif
-
 inline void copy_bytes(int8_t* target, const int8_t* source, int32_t count) {
   for (int32_t i = 0; i < count; i += 16) {
-    copy_16_bytes(target + i, source + i);
+    memcpy(target + i, source + i, 16);
   }
 }
 
 inline void fill_bytes(int8_t* target, int32_t value, int32_t count) {
-  for (int32_t i = 0; i < count; i += 16) {
-    fill_16_bytes(target + i, value);
-  }
+  memset(target, value, static_cast<uint32_t>((count + 15) & ~15));
 }
+
+#endif
 
 }  // namespace arm_mve
 }  // namespace tflm_mcunet

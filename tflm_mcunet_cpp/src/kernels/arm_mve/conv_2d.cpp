@@ -12,6 +12,8 @@ namespace {
 
 using arm_mve::DotJob;
 
+inline int32_t smaller(int32_t a, int32_t b) { return a < b ? a : b; }
+
 inline int32_t channels_in_fours(const ConvMve2D& conv) { return (conv.output_channels + 3) & ~3; }
 
 inline int32_t pixel_bytes(const ConvMve2D& conv) { return conv.chunks * 16; }
@@ -88,12 +90,19 @@ void pointwise_mve_row(const void* params, const void* const* rows, void* out, c
     return;
   }
   // In place: pixels are saved before their output, which never runs ahead of them, can reach them.
+  const bool is_dense = step == conv.input_channels;
+  const int32_t saved_step = is_dense ? step : pixel_bytes(conv);
   for (int32_t x = 0; x < count; x += conv.tile) {
-    const int32_t pixels = count - x < conv.tile ? count - x : conv.tile;
-    for (int32_t p = 0; p < pixels; ++p, row += step) {
-      arm_mve::copy_bytes(gathered + p * pixel_bytes(conv), row, conv.input_channels);
+    const int32_t pixels = smaller(conv.tile, count - x);
+    if (is_dense) {
+      arm_mve::copy_bytes(gathered, row, pixels * step);
+    } else {
+      for (int32_t p = 0; p < pixels; ++p) {
+        arm_mve::copy_bytes(gathered + p * saved_step, row + p * step, conv.input_channels);
+      }
     }
-    dot_any(conv, gathered, pixel_bytes(conv), pixels, output, spare);
+    row += pixels * step;
+    dot_any(conv, gathered, saved_step, pixels, output, spare);
     output += pixels * conv.output_channels;
   }
 }
@@ -114,7 +123,7 @@ void conv_2d_mve_row(const void* params, const void* const* rows, void* out, con
   int8_t* const gathered = static_cast<int8_t*>(scratch);
   int8_t* const spare = gathered + conv.tile * pixel_bytes(conv) + 16;
   for (int32_t x = columns.begin; x < columns.end; x += conv.tile) {
-    const int32_t pixels = columns.end - x < conv.tile ? columns.end - x : conv.tile;
+    const int32_t pixels = smaller(conv.tile, columns.end - x);
     arm_mve::gather_pixels(job, (x * conv.stride_w - conv.pad_left) * channels, pixels, gathered);
     dot_any(conv, gathered, pixel_bytes(conv), pixels, output, spare);
     output += pixels * conv.output_channels;

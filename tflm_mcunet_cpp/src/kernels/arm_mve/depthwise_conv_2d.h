@@ -33,24 +33,29 @@ struct DepthwiseMve2D {
   int32_t output_max;
 };
 
-// Lines that are columns of whole maps. Both maps have their pixels `channels` bytes apart.
-struct DepthwiseColumnsMve2D {
+// All lines of a map.
+struct DepthwiseMapMve2D {
   const DepthwiseMve2D* line;
-  int32_t input_width;
-  int32_t output_width;
-  int32_t output_height;
-  int32_t stride_w;
-  int32_t pad_left;
+  int32_t input_lines;
+  int32_t output_lines;
+  int32_t output_length;  // of a line
+  int32_t stride_across;
+  int32_t pad_across;
+  int32_t input_pitch;   // bytes from line to line of the input
+  int32_t output_pitch;  // the same of the output
 };
 
-// RowKernels, which read rows up to seven bytes behind their end. Scratch: `group` planes, each of the bytes
-// between the windows of a line in fours, and `vectors` * 16; and 16.
+// RowKernels, which read rows up to seven bytes behind their end.
 //
-// Over DepthwiseMve2D: `taps_across` rows in, one row out, which may be the window's first row.
+// Over DepthwiseMve2D: `taps_across` rows in, one row out, which may be the window's first row. Scratch:
+// `group` planes, each of the bytes between the windows of a line in fours, and `vectors` * 16; and 16.
 void depthwise_conv_2d_mve_row(const void* params, const void* const* rows, void* out, const Columns& columns,
                                void* scratch);
-// Over DepthwiseColumnsMve2D: the whole map is the only row, and always computed whole; `taps_across` is at
-// most 8.
+// Over DepthwiseMapMve2D: the whole map is the only row, and always computed whole. A group of channels is
+// computed line by line, and of its input only those lines are read again that its windows have not reached:
+// so the output may lie over the input where each of its pixels lies over a pixel of a line that the windows
+// of its own line have reached. Scratch: planes are longer by the `stride_across` of all output lines but
+// one.
 void depthwise_conv_2d_mve_map(const void* params, const void* const* rows, void* out, const Columns& columns,
                                void* scratch);
 

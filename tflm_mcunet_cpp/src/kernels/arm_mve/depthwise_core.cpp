@@ -106,6 +106,16 @@ namespace arm_mve {
   "vqrdmulh.s32 q1, q1, r5\n" \
   "vrshl.s32 q0, r7\n"        \
   "vrshl.s32 q1, r7\n" NARROW
+// Four sums to four output values in the bytes at 0, 4, 8 and 12 of q0.
+#define FINISH_FOUR_SATURATED   \
+  "vmov q0[2], q0[0], r0, r4\n" \
+  "vmov q0[3], q0[1], r2, r6\n" \
+  "vadd.i32 q0, q0, r3\n"       \
+  "vqrdmulh.s32 q0, q0, r5\n"   \
+  "vrshl.s32 q0, r7\n"          \
+  "vqmovnb.s32 q0, q0\n"        \
+  "vqadd.s16 q0, q0, q6\n"      \
+  "vqmovnb.s16 q0, q0\n"
 // The sign fix: V + floor(2 V / 2^32) = V - (V < 0), and nothing where r6 is 0.
 #define FINISH_GENERAL         \
   GATHER_SUMS                  \
@@ -148,7 +158,7 @@ namespace arm_mve {
   "vidup.u16 q7, r4, #1\n"   \
   "vmul.i16 q7, q7, r2\n"
 #define LEAVE         \
-  "6:\n"              \
+  "9:\n"              \
   "add sp, sp, #36\n" \
   "vpop {d8-d15}\n"   \
   "pop {r4-r11, pc}\n"
@@ -161,7 +171,7 @@ namespace arm_mve {
   "1:\n"                                           \
   "ldrd r4, r6, [sp, #8]\n"                        \
   "cmp r4, r6\n"                                   \
-  "beq.w 6f\n" WEIGHTS("r4")                       \
+  "beq.w 9f\n" WEIGHTS("r4")                       \
   "str r4, [sp, #8]\n"                             \
   "ldr.w r11, [sp, #4]\n"                          \
   "subs.w r11, r11, #8\n"                          \
@@ -187,27 +197,67 @@ namespace arm_mve {
   "add r9, r9, r2\n"                               \
   "b.w 1b\n"
 
-// Channels of up to eight pixels, whose number is the predicate.
-#define SHORT_CHANNELS(label, WEIGHTS, SUMS, FINISH) \
-  label ":\n" WEIGHTS("r11") SUMS FINISH             \
-      "vpst\n"                                       \
-      "vstrbt.16 q0, [r9, q7]\n"                     \
-      "ldrd r0, r2, [sp, #12]\n"                     \
-      "add r9, r9, #1\n"                             \
-      "add r1, r1, r2\n"                             \
-      "cmp r11, r0\n"                                \
-      "bne.w " label "b\n"
+// Channels of seven or eight pixels, whose number is the predicate.
+#define EIGHT_PIXELS(WEIGHTS, PAIR)                                 \
+  "7:\n" WEIGHTS("r11") FOUR(PAIR) FOUR_MORE(PAIR) FINISH_SATURATED \
+      "vpst\n"                                                      \
+      "vstrbt.16 q0, [r9, q7]\n"                                    \
+      "ldrd r0, r2, [sp, #12]\n"                                    \
+      "add r9, r9, #1\n"                                            \
+      "add r1, r1, r2\n"                                            \
+      "cmp r11, r0\n"                                               \
+      "bne.w 7b\n"
 
-#define DEPTHWISE(WEIGHTS, PAIR)                                                                           \
-  asm volatile(SET_UP                                                                                      \
-               "vctp.16 r8\n"                                                                              \
-               "cmp.w r8, #4\n"                                                                            \
-               "ble.w 8f\n"                                                                                \
-               "cmp.w r8, #8\n"                                                                            \
-               "ble.w 7f\n" LONG_CHANNELS(WEIGHTS, PAIR, FINISH_SATURATED) SHORT_CHANNELS(                 \
-                   "7", WEIGHTS, FOUR(PAIR) FOUR_MORE(PAIR),                                               \
-                   FINISH_SATURATED) "b.w 6f\n" SHORT_CHANNELS("8", WEIGHTS, FOUR(PAIR), FINISH_SATURATED) \
-                   LEAVE)
+// Fewer sums leave lr to count the channels, and r12 to hold the bytes from a channel's last pair to the next
+// plane.
+#define COUNT_CHANNELS     \
+  "ldr r4, [r0, #52]\n"    \
+  "ldr r6, [sp, #12]\n"    \
+  "subs r6, r6, r11\n"     \
+  "udiv r6, r6, r4\n"      \
+  "ldr.w r12, [sp, #16]\n" \
+  "dls lr, r6\n"
+
+// Five or six pixels. What q0 and q1 take from r12 and lr are sums of pixels that are not there.
+#define SIX_PIXELS(WEIGHTS, PAIR)                                     \
+  COUNT_CHANNELS                                                      \
+  "add.w r12, r12, r3, lsl #1\n"                                      \
+  "6:\n" WEIGHTS("r11") FOUR(PAIR) PAIR("r8", "r10") FINISH_SATURATED \
+      "vpst\n"                                                        \
+      "vstrbt.16 q0, [r9, q7]\n"                                      \
+      "add r9, r9, #1\n"                                              \
+      "add r1, r1, r12\n"                                             \
+      "le lr, 6b\n"
+
+#define FOUR_PIXELS(WEIGHTS, PAIR)                       \
+  COUNT_CHANNELS                                         \
+  "movs r4, #0\n"                                        \
+  "vidup.u32 q7, r4, #1\n"                               \
+  "vmul.i32 q7, q7, r2\n"                                \
+  "vctp.32 r8\n"                                         \
+  "4:\n" WEIGHTS("r11") FOUR(PAIR) FINISH_FOUR_SATURATED \
+      "vpst\n"                                           \
+      "vstrbt.32 q0, [r9, q7]\n"                         \
+      "add r9, r9, #1\n"                                 \
+      "add r1, r1, r12\n"                                \
+      "le lr, 4b\n"
+
+#define DEPTHWISE(WEIGHTS, PAIR) \
+  asm volatile(SET_UP                                               \
+               "vctp.16 r8\n"                                       \
+               "cmp.w r8, #4\n"                                     \
+               "ble.w 14f\n"                                        \
+               "cmp.w r8, #6\n"                                     \
+               "ble.w 16f\n"                                        \
+               "cmp.w r8, #8\n"                                     \
+               "ble.w 7f\n"                                         \
+               LONG_CHANNELS(WEIGHTS, PAIR, FINISH_SATURATED)       \
+               EIGHT_PIXELS(WEIGHTS, PAIR)                          \
+               "b.w 9f\n"                                           \
+               "16:\n" SIX_PIXELS(WEIGHTS, PAIR)                    \
+               "b.w 9f\n"                                           \
+               "14:\n" FOUR_PIXELS(WEIGHTS, PAIR)                   \
+               LEAVE)
 
 #define GENERAL_DEPTHWISE(WEIGHTS, PAIR) \
   asm volatile(SET_UP LONG_CHANNELS(WEIGHTS, PAIR, FINISH_GENERAL) LEAVE)

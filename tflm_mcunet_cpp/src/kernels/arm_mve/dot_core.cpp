@@ -23,14 +23,16 @@ namespace arm_mve {
   ".s8 r12, q1, q2\n"                                  \
   "vldrb.8 q3, [r5], #16\n" mac ".s8 r6, q0, q3\n" mac ".s8 lr, q1, q3\n"
 
-#define CHUNK_OF_ONE(mac)       \
-  "vldrb.8 q0, [r1], #16\n"     \
-  "vldrb.8 q2, [r5], #16\n" mac \
-  ".s8 r0, q0, q2\n"            \
-  "vldrb.8 q3, [r5], #16\n" mac \
-  ".s8 r2, q0, q3\n"            \
-  "vldrb.8 q2, [r5], #16\n" mac \
-  ".s8 r4, q0, q2\n"            \
+// The same of one pixel.
+#define CHUNK_OF_ONE(mac, place) \
+  "vldrb.8 q0, [r1" place        \
+  "\n"                           \
+  "vldrb.8 q2, [r5], #16\n" mac  \
+  ".s8 r0, q0, q2\n"             \
+  "vldrb.8 q3, [r5], #16\n" mac  \
+  ".s8 r2, q0, q3\n"             \
+  "vldrb.8 q2, [r5], #16\n" mac  \
+  ".s8 r4, q0, q2\n"             \
   "vldrb.8 q3, [r5], #16\n" mac ".s8 r6, q0, q3\n"
 
 // The sign fix of one vector, q4 being the shifts: V + floor(2 V / 2^32) = V - (V < 0), and for shifts of 0
@@ -195,40 +197,60 @@ ASSEMBLER pairs_of_3_fixed(const DotJob&) { SHORT_PAIRS(TWO_MORE, ONE_FOR_FIX, S
 ASSEMBLER pairs_of_4_fixed(const DotJob&) { SHORT_PAIRS(THREE_MORE, ONE_FOR_FIX, SIGN_FIX); }
 ASSEMBLER pairs_clamped(const DotJob&) { PAIRS("", GENERAL_FIX, CLAMP); }
 
+#define SET_UP_SINGLE         \
+  "ldr r1, [r0]\n"            \
+  "ldrd r5, r8, [r0, #8]\n"   \
+  "ldrd r11, r3, [r0, #16]\n" \
+  "ldr r6, [r0, #32]\n"       \
+  "vdup.16 q6, r6\n"          \
+  "ldrd r2, r6, [r0, #36]\n"  \
+  "strd r2, r6, [sp, #28]\n"
+
+#define FINISH_SINGLE(PREPARE, FIX, CLAMPED) \
+  "vmov q0[2], q0[0], r0, r4\n"              \
+  "vmov q0[3], q0[1], r2, r6\n" PREPARE      \
+  CONSTANTS                                  \
+  "vadd.i32 q0, q0, q2\n"                    \
+  "vqrdmulh.s32 q0, q0, q3\n" FIX("q0")      \
+  "vrshl.s32 q0, q0, q4\n"                   \
+  "vqmovnb.s32 q0, q0\n"                     \
+  "vqadd.s16 q0, q0, q6\n"                   \
+  "vqmovnb.s16 q0, q0\n" CLAMPED             \
+  "vstrb.32 q0, [r3], #4\n"                  \
+  "cmp r5, r8\n"                             \
+  "bne.w 1b\n"
+
+// Of any number of chunks.
 #define SINGLE(PREPARE, FIX, CLAMPED) \
-  asm volatile(PROLOGUE                             \
-               "ldr r1, [r0]\n"                     \
-               "ldrd r5, r7, [r0, #8]\n"            \
-               "str r7, [sp]\n"                     \
-               "ldrd r11, r3, [r0, #16]\n"          \
-               "ldr r6, [r0, #32]\n"                \
-               "vdup.16 q6, r6\n"                   \
-               "ldrd r2, r6, [r0, #36]\n"           \
-               "strd r2, r6, [sp, #28]\n"           \
-               "sub r9, r11, #1\n"                  \
-               "lsls r11, r11, #4\n"                \
-               "1:\n" CHUNK_OF_ONE("vmladav")       \
-               "wls lr, r9, 3f\n"                   \
-               "2:\n" CHUNK_OF_ONE("vmladava")      \
-               "le lr, 2b\n"                        \
-               "3:\n"                               \
-               "vmov q0[2], q0[0], r0, r4\n"        \
-               "vmov q0[3], q0[1], r2, r6\n" PREPARE \
-               CONSTANTS                            \
-               "vadd.i32 q0, q0, q2\n"              \
-               "vqrdmulh.s32 q0, q0, q3\n" FIX("q0") \
-               "vrshl.s32 q0, q0, q4\n"             \
-               "vqmovnb.s32 q0, q0\n"               \
-               "vqadd.s16 q0, q0, q6\n"             \
-               "vqmovnb.s16 q0, q0\n" CLAMPED       \
-               "vstrb.32 q0, [r3], #4\n"            \
-               "ldr r0, [sp]\n"                     \
-               "sub.w r1, r1, r11\n"                \
-               "cmp r5, r0\n"                       \
-               "bne.w 1b\n" EPILOGUE)
+  asm volatile(PROLOGUE SET_UP_SINGLE                  \
+               "sub r9, r11, #1\n"                     \
+               "lsls r11, r11, #4\n"                   \
+               "add r7, r1, r11\n"                     \
+               "1:\n"                                  \
+               "sub.w r1, r7, r11\n" CHUNK_OF_ONE("vmladav", "], #16") \
+               "wls lr, r9, 3f\n"                      \
+               "2:\n" CHUNK_OF_ONE("vmladava", "], #16") \
+               "le lr, 2b\n"                           \
+               "3:\n" FINISH_SINGLE(PREPARE, FIX, CLAMPED) EPILOGUE)
+
+// Of one chunk and those in MORE.
+#define SHORT_SINGLE(MORE, PREPARE, FIX)                                  \
+  asm volatile(PROLOGUE SET_UP_SINGLE "1:\n" CHUNK_OF_ONE("vmladav", "]") \
+                   MORE FINISH_SINGLE(PREPARE, FIX, NO_CLAMP) EPILOGUE)
+#define ONE_MORE_OF_ONE CHUNK_OF_ONE("vmladava", ", #16]")
+#define TWO_MORE_OF_ONE ONE_MORE_OF_ONE CHUNK_OF_ONE("vmladava", ", #32]")
+#define THREE_MORE_OF_ONE TWO_MORE_OF_ONE CHUNK_OF_ONE("vmladava", ", #48]")
 
 ASSEMBLER single_saturated(const DotJob&) { SINGLE("", NO_FIX, NO_CLAMP); }
+ASSEMBLER single_of_1_saturated(const DotJob&) { SHORT_SINGLE(NO_MORE, "", NO_FIX); }
+ASSEMBLER single_of_2_saturated(const DotJob&) { SHORT_SINGLE(ONE_MORE_OF_ONE, "", NO_FIX); }
+ASSEMBLER single_of_3_saturated(const DotJob&) { SHORT_SINGLE(TWO_MORE_OF_ONE, "", NO_FIX); }
+ASSEMBLER single_of_4_saturated(const DotJob&) { SHORT_SINGLE(THREE_MORE_OF_ONE, "", NO_FIX); }
 ASSEMBLER single_fixed(const DotJob&) { SINGLE(ONE_FOR_FIX, SIGN_FIX, NO_CLAMP); }
+ASSEMBLER single_of_1_fixed(const DotJob&) { SHORT_SINGLE(NO_MORE, ONE_FOR_FIX, SIGN_FIX); }
+ASSEMBLER single_of_2_fixed(const DotJob&) { SHORT_SINGLE(ONE_MORE_OF_ONE, ONE_FOR_FIX, SIGN_FIX); }
+ASSEMBLER single_of_3_fixed(const DotJob&) { SHORT_SINGLE(TWO_MORE_OF_ONE, ONE_FOR_FIX, SIGN_FIX); }
+ASSEMBLER single_of_4_fixed(const DotJob&) { SHORT_SINGLE(THREE_MORE_OF_ONE, ONE_FOR_FIX, SIGN_FIX); }
 ASSEMBLER single_clamped(const DotJob&) { SINGLE("", GENERAL_FIX, CLAMP); }
 
 #else
@@ -268,7 +290,15 @@ void pairs_of_3_fixed(const DotJob& job) { dot(job, 2 * job.pairs); }
 void pairs_of_4_fixed(const DotJob& job) { dot(job, 2 * job.pairs); }
 void pairs_clamped(const DotJob& job) { dot(job, 2 * job.pairs); }
 void single_saturated(const DotJob& job) { dot(job, 1); }
+void single_of_1_saturated(const DotJob& job) { dot(job, 1); }
+void single_of_2_saturated(const DotJob& job) { dot(job, 1); }
+void single_of_3_saturated(const DotJob& job) { dot(job, 1); }
+void single_of_4_saturated(const DotJob& job) { dot(job, 1); }
 void single_fixed(const DotJob& job) { dot(job, 1); }
+void single_of_1_fixed(const DotJob& job) { dot(job, 1); }
+void single_of_2_fixed(const DotJob& job) { dot(job, 1); }
+void single_of_3_fixed(const DotJob& job) { dot(job, 1); }
+void single_of_4_fixed(const DotJob& job) { dot(job, 1); }
 void single_clamped(const DotJob& job) { dot(job, 1); }
 
 #endif

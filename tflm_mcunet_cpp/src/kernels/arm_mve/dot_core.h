@@ -54,7 +54,15 @@ void pairs_of_4_fixed(const DotJob& job);
 void pairs_clamped(const DotJob& job);
 // Of one pixel.
 void single_saturated(const DotJob& job);
+void single_of_1_saturated(const DotJob& job);
+void single_of_2_saturated(const DotJob& job);
+void single_of_3_saturated(const DotJob& job);
+void single_of_4_saturated(const DotJob& job);
 void single_fixed(const DotJob& job);
+void single_of_1_fixed(const DotJob& job);
+void single_of_2_fixed(const DotJob& job);
+void single_of_3_fixed(const DotJob& job);
+void single_of_4_fixed(const DotJob& job);
 void single_clamped(const DotJob& job);
 
 }  // namespace arm_mve

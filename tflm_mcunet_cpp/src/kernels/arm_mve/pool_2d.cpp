@@ -1,5 +1,4 @@
-// Eight channels of a window are added in int16 lanes, sixteen compared in int8 lanes; the few quotients are
-// scalar.
+// Eight channels are added in int16 lanes, sixteen compared in int8 lanes; the few quotients are scalar.
 #include "pool_2d.h"
 
 #include "../requantize.h"
@@ -10,6 +9,11 @@
 
 namespace tflm_mcunet {
 namespace {
+
+// The most values whose sum fits into 16 bits.
+constexpr int32_t kMostSummed = 255;
+
+inline int32_t smaller(int32_t a, int32_t b) { return a < b ? a : b; }
 
 // The part of a window that lies inside the input, from the pixel `skip` bytes into each row.
 struct Window {
@@ -50,6 +54,26 @@ void compare_16_channels(const Window& window, int8_t* largest) {
   vstrbq_s8(largest, most);
 }
 
+// Adds up to 255 pixels of the first `lanes` channels to the channels' sums.
+void add_pixels(const int8_t* pixel, int32_t pixels, int32_t channels, int32_t lanes, int32_t* sums) {
+  int16x8_t added = vdupq_n_s16(0);
+  for (; pixels > 0; --pixels, pixel += channels) {
+    added = vaddq_s16(added, vldrbq_s16(pixel));
+  }
+  if (lanes >= 8) {
+    int32x4x2_t all = vld2q_s32(sums);
+    all.val[0] = vaddq_s32(all.val[0], vmovlbq_s16(added));
+    all.val[1] = vaddq_s32(all.val[1], vmovltq_s16(added));
+    vst2q_s32(sums, all);
+    return;
+  }
+  int16_t each[8];
+  vstrhq_s16(each, added);
+  for (int32_t lane = 0; lane < lanes; ++lane) {
+    sums[lane] += each[lane];
+  }
+}
+
 #else
 
 // Calls `take(lane, value)` for the values of the first `lanes` channels.
@@ -86,7 +110,27 @@ void compare_16_channels(const Window& window, int8_t* largest) {
   });
 }
 
+void add_pixels(const int8_t* pixel, int32_t pixels, int32_t channels, int32_t lanes, int32_t* sums) {
+  for (; pixels > 0; --pixels, pixel += channels) {
+    for (int32_t lane = 0; lane < smaller(lanes, 8); ++lane) {
+      sums[lane] += pixel[lane];
+    }
+  }
+}
+
 #endif
+
+// Adds pixels that follow each other to the sums of their channels.
+void add_to_sums(const int8_t* pixel, int32_t pixels, int32_t channels, int32_t* sums) {
+  while (pixels > 0) {
+    const int32_t part = smaller(pixels, kMostSummed);
+    for (int32_t channel = 0; channel < channels; channel += 8) {
+      add_pixels(pixel + channel, part, channels, channels - channel, sums + channel);
+    }
+    pixel += part * channels;
+    pixels -= part;
+  }
+}
 
 Window window_at(const Pool2D& pool, const void* const* rows, const Columns& columns, int32_t x) {
   const int32_t origin = x * pool.stride_w - pool.pad_left;
@@ -104,7 +148,18 @@ inline int32_t rows_inside(const Window& window) {
   return count;
 }
 
-inline int32_t smaller(int32_t a, int32_t b) { return a < b ? a : b; }
+void add_pool_row(const void* params, const void* row, int32_t* sums, const Columns& columns) {
+  const Pool2D& pool = *static_cast<const Pool2D*>(params);
+  for (int32_t x = columns.begin; x < columns.end; ++x, sums += pool.channels) {
+    const Window window = window_at(pool, &row, columns, x);
+    add_to_sums(static_cast<const int8_t*>(row) + window.skip, window.width, pool.channels, sums);
+  }
+}
+
+void add_mean_row(const void* params, const void* row, int32_t* sums, const Columns& /*columns*/) {
+  const MapMean& mean = *static_cast<const MapMean*>(params);
+  add_to_sums(static_cast<const int8_t*>(row), mean.input_width, mean.channels, sums);
+}
 
 }  // namespace
 
@@ -143,5 +198,8 @@ void max_pool_2d_mve_row(const void* params, const void* const* rows, void* out,
     }
   }
 }
+
+const SumKernels average_pool_2d_mve_sum = {add_pool_row, finish_average_pool_2d};
+const SumKernels mean_mve_sum = {add_mean_row, finish_mean};
 
 }  // namespace tflm_mcunet

@@ -1,4 +1,4 @@
-// AVERAGE_POOL_2D and MAX_POOL_2D for cores with MVE (Helium): Cortex-M55, M85.
+// AVERAGE_POOL_2D, MAX_POOL_2D and MEAN for cores with MVE (Helium): Cortex-M55, M85.
 #ifndef TFLM_MCUNET_KERNELS_ARM_MVE_POOL_2D_H_
 #define TFLM_MCUNET_KERNELS_ARM_MVE_POOL_2D_H_
 
@@ -6,6 +6,7 @@
 
 #include "../pool_2d.h"
 #include "../row.h"
+#include "../row_sum.h"
 
 namespace tflm_mcunet {
 
@@ -15,6 +16,10 @@ void average_pool_2d_mve_row(const void* params, const void* const* rows, void* 
                              void* scratch);
 void max_pool_2d_mve_row(const void* params, const void* const* rows, void* out, const Columns& columns,
                          void* scratch);
+
+// SumKernels over Pool2D and MapMean, as in row_sum.h; rows are read up to seven bytes behind their end.
+extern const SumKernels average_pool_2d_mve_sum;
+extern const SumKernels mean_mve_sum;
 
 }  // namespace tflm_mcunet
 
