@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 
 import drawn_dsp
 import pytest
 
 from tflm_mcunet.builder import GraphBuilder
 from tflm_mcunet.codegen.family import specialised_in_place
-from tflm_mcunet.codegen.in_place import is_pointwise_in_place
+from tflm_mcunet.codegen.in_place import are_bands_in_place, is_pointwise_in_place
 from tflm_mcunet.codegen.lower import lower
 from tflm_mcunet.codegen.program import build_program
 from tflm_mcunet.convert import convert
 from tflm_mcunet.graph import Graph
+from tflm_mcunet.schedule.rows import row_graph
 from tflm_mcunet.schedule.schedule import Schedule
+from tflm_mcunet.schedule.stream import RowOperator, RowStorage, StreamPlan
 
 needs_board = pytest.mark.skipif(
     not (shutil.which("qemu-system-arm") and shutil.which("arm-none-eabi-g++")),
@@ -82,6 +85,66 @@ def test_depthwise_layers_write_over_their_input_on_the_cortex_m55() -> None:
     assert set(by_row) == {True, False}
 
 
+#: (height, width, channels, kernel, stride), and the rows of a call.
+RV32_SHAPES = [
+    ((9, 12, 24, 3, 1), 9),
+    ((25, 5, 72, 3, 1), 25),
+    ((48, 90, 8, 3, 1), 24),
+    ((12, 34, 16, 7, 2), 6),
+]
+
+
+@needs_board
+def test_depthwise_layers_write_over_their_input_on_rv32() -> None:
+    for shape, rows in RV32_SHAPES:
+        schedule = convert(between_small_layers(*shape), schedule="in_place").schedule
+        assert any("depthwise" in kernel for kernel in overlapping(schedule, "riscv")), shape
+        steps = [s for stage in build_program(schedule, "riscv").stages for s in stage.steps]
+        fields = next(s.call.params.fields for s in steps if s.op == 1)
+        assert fields["output_rows"] == rows, shape
+        drawn_dsp.assert_family_agrees(schedule, "riscv", "qemu:rv32")
+
+
+def test_a_band_of_rows_is_not_written_over_what_the_next_one_reads() -> None:
+    row_bytes = 6 * 8
+    call = lower(between_small_layers(12, 6, 8, 3, 1), 1)
+    assert are_bands_in_place(call, 4, row_bytes)
+    assert are_bands_in_place(call, 12, 0)
+    assert not are_bands_in_place(call, 4, 0)
+    assert not are_bands_in_place(call, 4, row_bytes + 1)
+    strided = lower(between_small_layers(12, 6, 8, 3, 2), 1)
+    assert are_bands_in_place(strided, 2, 0)
+
+
+def as_streams(schedule: Schedule) -> Schedule:
+    """Layers as stages that stream one operator from map to map."""
+    graph, stages = schedule.graph, []
+    for stage in schedule.stages:
+        node = next(n for n in row_graph(graph).nodes if n.op == stage.ops[0])
+        (source,), (target,) = node.inputs, node.outputs
+        storages = []
+        for tensor, role in ((source, "input"), (target, "output")):
+            height, row_bytes = graph.tensors[tensor].shape[1], graph.tensors[tensor].size_bytes
+            row_bytes //= height
+            storages.append(
+                RowStorage(tensor, height, row_bytes, schedule.offsets[tensor], row_bytes, height, role=role)
+            )
+        operator = RowOperator(node.op, (source,), node.windows, target)
+        stages.append(replace(stage, kind="stream", plan=StreamPlan((operator,), tuple(storages))))
+    return replace(schedule, stages=tuple(stages))
+
+
+@pytest.mark.parametrize("family", ["arm_dsp", "arm_mve", "riscv"])
+def test_a_stage_of_one_operator_whose_maps_lie_apart_is_a_layer(family: str) -> None:
+    layers = drawn_dsp.layer_schedule(one_pointwise(5, 11, 21, 30))
+    calls = [
+        [s.call for stage in build_program(schedule, family).stages for s in stage.steps]
+        for schedule in (layers, as_streams(layers))
+    ]
+    assert [c.outputs for c in calls[0]] == [c.outputs for c in calls[1]]
+    assert calls[1][1].outputs[0].height == 1
+
+
 def test_columns_are_not_written_over_others_that_are_yet_to_be_read() -> None:
     pixel_bytes, row_bytes = 72, 5 * 72
     narrow = lower(between_small_layers(25, 5, pixel_bytes, 3, 1), 1)
@@ -104,14 +167,15 @@ def one_pointwise(height: int, width: int, inputs: int, outputs: int) -> Graph:
 
 
 @needs_board
-@pytest.mark.parametrize(("family", "board"), [("arm_dsp", "qemu:cortex-m4"), ("arm_mve", "qemu:cortex-m55")])
+@pytest.mark.parametrize(
+    ("family", "board"),
+    [("arm_dsp", "qemu:cortex-m4"), ("arm_mve", "qemu:cortex-m55"), ("riscv", "qemu:rv32")],
+)
 def test_1x1_layers_compute_a_whole_map_over_their_input_in_one_call(family: str, board: str) -> None:
     for shape in POINTWISE:
         schedule = convert(one_pointwise(*shape), schedule="in_place").schedule
         program = build_program(schedule, family)
-        step = next(
-            s for stage in program.stages for s in stage.steps if s.call.kernel.startswith("pointwise")
-        )
+        step = next(s for stage in program.stages for s in stage.steps if s.op == 1)
         source, target = (program.tensors[t] for t in step.tensors)
         assert (source.height, target.height, step.columns[1]) == (1, 1, shape[0] * shape[1]), shape
         assert target.offset <= source.offset < target.offset + target.pitch_bytes, shape

@@ -15,6 +15,7 @@ from tflm_mcunet.codegen.arm_mve import dense, depthwise
 from tflm_mcunet.codegen.family import specialised
 from tflm_mcunet.convert import convert
 from tflm_mcunet.deploy import compiling
+from tflm_mcunet.graph import Graph
 from tflm_mcunet.ops import VALID
 
 FAMILY, BOARD = "arm_mve", "qemu:cortex-m55"
@@ -75,12 +76,38 @@ def test_kernels_compute_a_part_of_the_columns(draw, monkeypatch: pytest.MonkeyP
 
 def test_kernels_work_in_several_tiles_and_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dense, "_TILE_BYTES", 64)
-    monkeypatch.setattr(depthwise, "_PLANE_BYTES", 300)
+    monkeypatch.setattr(depthwise, "_ROW_PLANE_BYTES", 300)
+    monkeypatch.setattr(depthwise, "_MAP_PLANE_BYTES", 300)
     monkeypatch.setattr(depthwise, "_MOST_PLANE_BYTES", 700)
     for draw in (Drawer.conv_2d, Drawer.any_depthwise_conv_2d):
         drawn_dsp.assert_family_agrees(
             drawn_dsp.layer_schedule(drawn_dsp.drawn_graph(draw, 9, 40)), FAMILY, BOARD
         )
+
+
+def narrow_maps(seed: int) -> Graph:
+    """3x3 windows on maps of every width from 1 to 9, of channels in sixteens, fours and neither."""
+    b, outputs = GraphBuilder(seed), []
+    for width in range(1, 10):
+        for channels in (12, 16, 21, 48):
+            x = b.input((1, 4, width, channels), scale=0.05, zero_point=-128 + width)
+            y = b.depthwise_conv_2d(x, (3, 3), activation="RELU", zero_point=-128)
+            outputs.append(y)
+    return b.finish(outputs)
+
+
+@pytest.mark.parametrize("is_layer", [False, True])
+def test_narrow_rows_have_kernels_of_their_own(is_layer: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    def chosen(call, family, *, overlaps, **_):
+        return specialised(call, family, is_layer=is_layer, overlaps=overlaps)
+
+    monkeypatch.setattr(programs, "specialised", chosen)
+    schedule = drawn_dsp.layer_schedule(narrow_maps(7))
+    kernels = {
+        s.call.kernel for stage in programs.build_program(schedule, FAMILY).stages for s in stage.steps
+    }
+    assert f"depthwise_conv_2d_mve_{'map' if is_layer else 'row'}" in kernels
+    drawn_dsp.assert_family_agrees(schedule, FAMILY, BOARD)
 
 
 @pytest.mark.parametrize("tail", ["AVERAGE_POOL_2D", "MEAN"])

@@ -39,6 +39,10 @@ _IN_PLACE: Mapping[str, Mapping[str, Callable[[Call, int], Call | None]]] = {
         "conv_2d_row": mve_dense.pointwise_in_place,
         "depthwise_conv_2d_row": mve_depthwise.depthwise_in_place,
     },
+    "riscv": {
+        "conv_2d_row": riscv.pointwise_in_place,
+        "depthwise_conv_2d_row": riscv.depthwise_in_place,
+    },
 }
 
 #: Core -> the family that it runs best.

@@ -331,7 +331,7 @@ def _stream(places: _Places, plan: StreamPlan) -> ProgramStage:
 
 
 def _in_place_layer(places: _Places, plan: StreamPlan) -> Step | None:
-    """A stage of one operator as a layer that writes over its input, where the family has a kernel for that."""
+    """A stage of one operator as a layer, where that is what it is or the family can write over its input."""
     operator = plan.operators[0]
     is_alone = len(plan.operators) == 1 and len(operator.inputs) == 1 and operator.accumulator < 0
     if not is_alone or plan.fed >= 0:
@@ -344,7 +344,12 @@ def _in_place_layer(places: _Places, plan: StreamPlan) -> Step | None:
     call = places.folded_call(operator.op)
     if len(call.inputs) != 1 or (source.step, source.phase, target.step, target.phase) != (1, 0, 1, 0):
         return None
-    special = specialised_in_place(call, places.family, source.offset - target.offset)
+    ahead_bytes = source.offset - target.offset
+    if ahead_bytes >= target.height * target.row_bytes or -ahead_bytes >= source.height * source.row_bytes:
+        found = places.specialised(call, is_layer=True)
+        special = found if found is not call else None
+    else:
+        special = specialised_in_place(call, places.family, ahead_bytes)
     if special is None:
         return None
     views = (*special.inputs, *special.outputs)

@@ -16,8 +16,9 @@ _LANES = 16
 #: Weights of one window stay in registers.
 _MOST_VECTORS = 4
 
-#: Bytes of planes that are held at once; more for 16 channels, which are written at once, and for eight any number.
-_PLANE_BYTES, _MOST_PLANE_BYTES = 4096, 6144
+#: Bytes of planes that are held at once, of rows and of whole maps, whose planes are longer; more for 16 channels,
+#: which are written at once, and for eight any number.
+_ROW_PLANE_BYTES, _MAP_PLANE_BYTES, _MOST_PLANE_BYTES = 4096, 2048, 6144
 
 #: The kernel scatters 16 planes, or eight pixels, with offsets of 16 bits.
 _MOST_PITCH, _MOST_OUTPUT_STEP = 4000, 9000
@@ -178,7 +179,7 @@ class _Way:
 
 
 def _by_row(call: Call, rows: _Lines) -> _Way | None:
-    found = _parameters(call, rows, 0)
+    found = _parameters(call, rows, 0, _ROW_PLANE_BYTES)
     if found is None:
         return None
     params, scratch_bytes, core = found
@@ -219,7 +220,7 @@ def depthwise_in_place(call: Call, ahead_bytes: int) -> Call | None:
 
 def _whole_map(call: Call, lines: _Lines) -> _Way | None:
     along, across = lines.along, lines.across
-    found = _parameters(call, lines, (across.output_length - 1) * across.stride)
+    found = _parameters(call, lines, (across.output_length - 1) * across.stride, _MAP_PLANE_BYTES)
     one_row = as_one_row(call)
     if found is None or one_row is call:
         return None
@@ -244,13 +245,16 @@ def _whole_map(call: Call, lines: _Lines) -> _Way | None:
     return _Way(special, lines.map_cost(core, line.fields["channels"], line.fields["group"]))
 
 
-def _parameters(call: Call, lines: _Lines, moved_bytes: int) -> tuple[Params, int, _Core] | None:
+def _parameters(
+    call: Call, lines: _Lines, moved_bytes: int, plane_bytes: int
+) -> tuple[Params, int, _Core] | None:
     """The `DepthwiseMve2D`, the bytes of scratch and the routine; None where no routine takes the lines.
 
     Args:
         call: Call.
         lines: _Lines.
         moved_bytes: int. How far the windows move in a plane from the first line to the last.
+        plane_bytes: int. Of all planes that are held at once, if more than 16 are.
     """
     fields, channels = call.params.fields, call.params.fields["input_channels"]
     along, across = lines.along, lines.across
@@ -265,7 +269,7 @@ def _parameters(call: Call, lines: _Lines, moved_bytes: int) -> tuple[Params, in
     pitch = lines.line_bytes + core.vectors * _LANES + moved_bytes
     if pitch > _MOST_PITCH:
         return None
-    group = _group(channels, pitch)
+    group = _group(channels, pitch, plane_bytes)
     lead = along.stride * across.taps if core.is_paired else 0
     stream = _stream(sums, core, lead)
     given = {
@@ -288,12 +292,12 @@ def _parameters(call: Call, lines: _Lines, moved_bytes: int) -> tuple[Params, in
     return Params("DepthwiseMve2D", given), group * pitch + _LANES, core
 
 
-def _group(channels: int, pitch: int) -> int:
+def _group(channels: int, pitch: int, plane_bytes: int) -> int:
     """The channels whose planes are held at once, a multiple of 8."""
     needed = -(-channels // 8) * 8
-    if needed * pitch <= _PLANE_BYTES:
+    if needed * pitch <= plane_bytes:
         return needed
-    sixteens = max(_PLANE_BYTES // (16 * pitch), _MOST_PLANE_BYTES // (16 * pitch) and 1)
+    sixteens = max(plane_bytes // (16 * pitch), _MOST_PLANE_BYTES // (16 * pitch) and 1)
     return min(16 * sixteens, needed) or 8
 
 

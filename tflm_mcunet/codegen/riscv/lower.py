@@ -10,6 +10,7 @@ import numpy as np
 
 from tflm_mcunet.codegen import merged_sum
 from tflm_mcunet.codegen.call import Call, Constant, Params, View, as_one_row
+from tflm_mcunet.codegen.in_place import are_bands_in_place, is_pointwise_in_place
 from tflm_mcunet.codegen.layer_sums import layer_constants
 from tflm_mcunet.codegen.merged_requantize import SATURATE, Constants
 from tflm_mcunet.codegen.riscv.pairs import MOST_GROUP, pair_stream, unit_stream
@@ -32,6 +33,22 @@ def specialise(call: Call, *, is_layer: bool, overlaps: bool) -> Call:
     if overlaps and call.kernel != "sum_row":
         return call
     return (lowering(call, is_layer) if lowering else None) or call
+
+
+def pointwise_in_place(call: Call, ahead_bytes: int) -> Call | None:
+    """The call of a whole 1x1 convolution whose output begins `ahead_bytes` before its input, or None.
+
+    Its kernel widens some pixels before it writes their outputs.
+    """
+    found = _conv_2d(call, True) if is_pointwise_in_place(call, ahead_bytes) else None
+    return found if found is not None and found.outputs[0].height == 1 else None
+
+
+def depthwise_in_place(call: Call, ahead_bytes: int) -> Call | None:
+    """The call of a whole depthwise layer whose output begins `ahead_bytes` before its input, or None."""
+    found = _depthwise_conv_2d(call, True) if call.params.fields["input_channels"] > 1 else None
+    rows = found.params.fields["output_rows"] if found is not None else 1
+    return found if found is not None and are_bands_in_place(call, rows, ahead_bytes) else None
 
 
 def _ending(found: Constants, fields: Mapping[str, Any]) -> dict[str, Any]:

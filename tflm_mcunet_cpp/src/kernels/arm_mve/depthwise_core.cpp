@@ -242,6 +242,134 @@ namespace arm_mve {
       "add r1, r1, r12\n"                                \
       "le lr, 4b\n"
 
+// Five or six pixels of channels that come in fours: the sums of four channels are stored, and finished as
+// vectors of channels, whose constants are gathered. The frame before the other: 0 sums, 96 the addresses of
+// the first pixel's, 112 bytes of two output pixels, 116 zero point, 120 bytes of four channels in the
+// stream.
+#define SET_UP_FOURS(sum_bytes)  \
+  "ldr r4, [r0, #52]\n"          \
+  "ldr r6, [sp, #12]\n"          \
+  "subs r6, r6, r11\n"           \
+  "udiv r6, r6, r4\n"            \
+  "tst.w r6, #3\n"               \
+  "bne.w 7f\n"                   \
+  "lsrs r5, r6, #2\n"            \
+  "ldr.w r12, [sp, #16]\n"       \
+  "add.w r12, r12, r3, lsl #1\n" \
+  "sub sp, sp, #128\n"           \
+  "mov r3, sp\n"                 \
+  "movs r6, #0\n"                \
+  "vidup.u32 q6, r6, #1\n"       \
+  "vmul.i32 q6, q6, r4\n"        \
+  "vadd.i32 q6, q6, r11\n"       \
+  "lsls r4, r4, #2\n"            \
+  "str r4, [sp, #120]\n"         \
+  "movs r6, #0\n"                \
+  "vidup.u32 q5, r6, #1\n"       \
+  "movs r6, #" sum_bytes         \
+  "\n"                           \
+  "vmul.i32 q5, q5, r6\n"        \
+  "vadd.i32 q5, q5, r3\n"        \
+  "vstrw.32 q5, [r3, #96]\n"     \
+  "lsls r6, r2, #16\n"           \
+  "vdup.32 q0, r6\n"             \
+  "movs r6, #0\n"                \
+  "vidup.u16 q7, r6, #1\n"       \
+  "vshr.u16 q7, q7, #1\n"        \
+  "vadd.i16 q7, q7, q0\n"        \
+  "lsls r2, r2, #1\n"            \
+  "ldr r6, [r0, #32]\n"          \
+  "strd r2, r6, [sp, #112]\n"    \
+  "movs r7, #4\n"                \
+  "adds.w r11, r11, #12\n"
+
+#define TWO_PIXELS_OF_FOURS(first, second, place) \
+  "vldrw.u32 q0, [q5, #" first                    \
+  "]\n"                                           \
+  "vldrw.u32 q1, [q5, #" second                   \
+  "]\n"                                           \
+  "vadd.i32 q0, q0, q2\n"                         \
+  "vadd.i32 q1, q1, q2\n"                         \
+  "vqrdmulh.s32 q0, q0, q3\n"                     \
+  "vqrdmulh.s32 q1, q1, q3\n"                     \
+  "vrshl.s32 q0, q0, q4\n"                        \
+  "vrshl.s32 q1, q1, q4\n"                        \
+  "vqmovnb.s32 q0, q0\n"                          \
+  "vqmovnt.s32 q0, q1\n"                          \
+  "vqadd.s16 q0, q0, r4\n"                        \
+  "vqmovnb.s16 q0, q0\n"                          \
+  "vstrb.16 q0, [" place ", q7]\n"
+#define ONE_PIXEL_OF_FOURS(first, place) \
+  "vldrw.u32 q0, [q5, #" first           \
+  "]\n"                                  \
+  "vadd.i32 q0, q0, q2\n"                \
+  "vqrdmulh.s32 q0, q0, q3\n"            \
+  "vrshl.s32 q0, q0, q4\n"               \
+  "vqmovnb.s32 q0, q0\n"                 \
+  "vqadd.s16 q0, q0, r4\n"               \
+  "vqmovnb.s16 q0, q0\n"                 \
+  "vstrb.32 q0, [" place "]\n"
+
+#define FOURS(outer, inner, SUMS, stored, rest, LAST_PIXELS)                                      \
+  outer                                                                                           \
+      ":\n"                                                                                       \
+      "dls lr, r7\n" inner ":\n" SUMS "stmia.w r3!, {" stored                                     \
+      "}\n"                                                                                       \
+      "add r1, r1, r12\n"                                                                         \
+      "le lr, " inner                                                                             \
+      "b\n"                                                                                       \
+      "vldrw.32 q5, [r3, #" rest                                                                  \
+      "]\n"                                                                                       \
+      "mov r3, sp\n"                                                                              \
+      "vldrw.u32 q2, [q6]\n"                                                                      \
+      "vldrw.u32 q3, [q6, #4]\n"                                                                  \
+      "vldrw.u32 q4, [q6, #8]\n"                                                                  \
+      "ldrd r2, r4, [sp, #112]\n"                                                                 \
+      "ldr r6, [sp, #120]\n"                                                                      \
+      "vadd.i32 q6, q6, r6\n"                                                                     \
+      "add r0, r9, r2\n"                                                                          \
+      "add r2, r2, r0\n" TWO_PIXELS_OF_FOURS("0", "4", "r9") TWO_PIXELS_OF_FOURS("8", "12", "r0") \
+          LAST_PIXELS                                                                             \
+      "add.w r9, r9, #4\n"                                                                        \
+      "subs r5, r5, #1\n"                                                                         \
+      "bne.w " outer                                                                              \
+      "b\n"                                                                                       \
+      "add sp, sp, #128\n"                                                                        \
+      "b.w 9f\n"
+
+// Its `LOADS` take the weights from r11 to those of the next channel, `ONE` the window of the sum r8.
+#define FIVE_PIXELS_OF_FOURS(LOADS, PAIR, ONE) \
+  SET_UP_FOURS("20")                           \
+  FOURS("15", "25", LOADS FOUR(PAIR) ONE, "r0, r2, r4, r6, r8", "16", ONE_PIXEL_OF_FOURS("16", "r2"))
+#define SIX_PIXELS_OF_FOURS(LOADS, PAIR)                                                \
+  SET_UP_FOURS("24")                                                                    \
+  FOURS("16", "26", LOADS FOUR(PAIR) PAIR("r8", "r10"), "r0, r2, r4, r6, r8, r10", "0", \
+        TWO_PIXELS_OF_FOURS("16", "20", "r2"))
+
+// 3x3 at stride 1, the window of networks' last and narrowest maps.
+#define LOADS_3_STRIDE_1 LOAD(q5, "r11", 3) LOAD(q4, "r11", 29)
+#define ONE_3_STRIDE_1     \
+  "vldrb.8 q0, [r1], #6\n" \
+  "vmladav.s8 r8, q0, q4\n"
+#define DEPTHWISE_3_STRIDE_1 \
+  asm volatile(SET_UP                                                                 \
+               "vctp.16 r8\n"                                                         \
+               "cmp.w r8, #4\n"                                                       \
+               "ble.w 14f\n"                                                          \
+               "cmp.w r8, #5\n"                                                       \
+               "beq.w 35f\n"                                                          \
+               "cmp.w r8, #6\n"                                                       \
+               "beq.w 36f\n"                                                          \
+               "cmp.w r8, #8\n"                                                       \
+               "ble.w 7f\n"                                                           \
+               LONG_CHANNELS(WEIGHTS_3_STRIDE_1, PAIR_3_STRIDE_1, FINISH_SATURATED)   \
+               "35:\n" FIVE_PIXELS_OF_FOURS(LOADS_3_STRIDE_1, PAIR_3_STRIDE_1, ONE_3_STRIDE_1) \
+               "36:\n" SIX_PIXELS_OF_FOURS(LOADS_3_STRIDE_1, PAIR_3_STRIDE_1)         \
+               EIGHT_PIXELS(WEIGHTS_3_STRIDE_1, PAIR_3_STRIDE_1)                      \
+               "b.w 9f\n"                                                             \
+               "14:\n" FOUR_PIXELS(WEIGHTS_3_STRIDE_1, PAIR_3_STRIDE_1)               \
+               LEAVE)
+
 #define DEPTHWISE(WEIGHTS, PAIR) \
   asm volatile(SET_UP                                               \
                "vctp.16 r8\n"                                       \
@@ -264,7 +392,7 @@ namespace arm_mve {
 
 #define ASSEMBLER __attribute__((naked, noinline, aligned(4))) void
 
-ASSEMBLER depthwise_3x3_stride_1(const DepthwiseJob&) { DEPTHWISE(WEIGHTS_3_STRIDE_1, PAIR_3_STRIDE_1); }
+ASSEMBLER depthwise_3x3_stride_1(const DepthwiseJob&) { DEPTHWISE_3_STRIDE_1; }
 ASSEMBLER depthwise_3x3_stride_2(const DepthwiseJob&) { DEPTHWISE(WEIGHTS_3_STRIDE_2, PAIR_3_STRIDE_2); }
 ASSEMBLER depthwise_5x5_stride_1(const DepthwiseJob&) { DEPTHWISE(WEIGHTS_5_STRIDE_1, PAIR_5_STRIDE_1); }
 ASSEMBLER depthwise_5x5_stride_2(const DepthwiseJob&) { DEPTHWISE(WEIGHTS_5_STRIDE_2, PAIR_5_STRIDE_2); }

@@ -93,6 +93,89 @@ inline void write_sixteens(const PlaneJob& job, const Offsets& offsets, int32_t 
       : "lr", "cc", "q0", "q1", "q2", "q3", "memory");
 }
 
+// Groups of 16 channels of three lines that have pixels: what is done for a group is done for all three at
+// once.
+void write_three_lines(const PlaneJob& job, int32_t groups, const void* const* rows, int32_t skip,
+                       int8_t* planes) {
+  const uint16_t eight = static_cast<uint16_t>(8 * job.pitch);
+  const uint16x8_t low = vmulq_n_u16(vidupq_n_u16(0, 1), static_cast<uint16_t>(job.pitch));
+  const uint16x8_t high = vaddq_n_u16(low, eight);
+  const uint16x8_t second_low = vaddq_n_u16(low, 1);
+  const uint16x8_t second_high = vaddq_n_u16(high, 1);
+  const int8_t* first = static_cast<const int8_t*>(rows[0]) + skip;
+  const int8_t* second = static_cast<const int8_t*>(rows[1]) + skip;
+  const int8_t* third = static_cast<const int8_t*>(rows[2]) + skip;
+  int8_t* plane;
+  int32_t count;
+  asm volatile(
+      "1:\n"
+      "ldrd %[count], %[plane], [%[job], #8]\n"
+      "vdup.16 q0, %[plane]\n"
+      "ldr %[count], [%[job]]\n"
+      "mov %[plane], %[planes]\n"
+      "wls lr, %[count], 3f\n"
+      "2:\n"
+      "vstrb.16 q0, [%[plane], %q[low]]\n"
+      "vstrb.16 q0, [%[plane], %q[high]]\n"
+      "vstrb.16 q0, [%[plane], %q[second_low]]\n"
+      "vstrb.16 q0, [%[plane], %q[second_high]]\n"
+      "add %[plane], %[plane], #1\n"
+      "vstrb.16 q0, [%[plane], %q[second_low]]\n"
+      "vstrb.16 q0, [%[plane], %q[second_high]]\n"
+      "add %[plane], %[plane], %[step]\n"
+      "le lr, 2b\n"
+      "3:\n"
+      "ldr %[count], [%[job], #4]\n"
+      "wls lr, %[count], 5f\n"
+      "4:\n"
+      "vldrb.u16 q0, [%[first]]\n"
+      "vldrb.u16 q1, [%[first], #8]\n"
+      "add %[first], %[first], %[row_step]\n"
+      "vldrb.u16 q2, [%[second]]\n"
+      "vldrb.u16 q3, [%[second], #8]\n"
+      "add %[second], %[second], %[row_step]\n"
+      "vstrb.16 q0, [%[plane], %q[low]]\n"
+      "vstrb.16 q1, [%[plane], %q[high]]\n"
+      "vldrb.u16 q0, [%[third]]\n"
+      "vldrb.u16 q1, [%[third], #8]\n"
+      "add %[third], %[third], %[row_step]\n"
+      "vstrb.16 q2, [%[plane], %q[second_low]]\n"
+      "vstrb.16 q3, [%[plane], %q[second_high]]\n"
+      "add %[plane], %[plane], #1\n"
+      "vstrb.16 q0, [%[plane], %q[second_low]]\n"
+      "vstrb.16 q1, [%[plane], %q[second_high]]\n"
+      "add %[plane], %[plane], %[step]\n"
+      "le lr, 4b\n"
+      "5:\n"
+      "ldrd %[count], lr, [%[job], #8]\n"
+      "vdup.16 q0, lr\n"
+      "wls lr, %[count], 7f\n"
+      "6:\n"
+      "vstrb.16 q0, [%[plane], %q[low]]\n"
+      "vstrb.16 q0, [%[plane], %q[high]]\n"
+      "vstrb.16 q0, [%[plane], %q[second_low]]\n"
+      "vstrb.16 q0, [%[plane], %q[second_high]]\n"
+      "add %[plane], %[plane], #1\n"
+      "vstrb.16 q0, [%[plane], %q[second_low]]\n"
+      "vstrb.16 q0, [%[plane], %q[second_high]]\n"
+      "add %[plane], %[plane], %[step]\n"
+      "le lr, 6b\n"
+      "7:\n"
+      "ldr %[count], [%[job], #24]\n"
+      "add %[first], %[first], %[back]\n"
+      "add %[second], %[second], %[back]\n"
+      "add %[third], %[third], %[back]\n"
+      "add %[planes], %[planes], %[count], lsl #4\n"
+      "subs %[groups], %[groups], #1\n"
+      "bne 1b\n"
+      : [plane] "=&r"(plane), [count] "=&r"(count), [first] "+l"(first), [second] "+l"(second),
+        [third] "+l"(third), [planes] "+r"(planes), [groups] "+r"(groups)
+      : [job] "r"(&job), [row_step] "r"(job.row_step), [step] "r"(job.step - 1),
+        [back] "r"(16 - job.pixels * job.row_step), [low] "w"(low), [high] "w"(high),
+        [second_low] "w"(second_low), [second_high] "w"(second_high)
+      : "lr", "cc", "q0", "q1", "q2", "q3", "memory");
+}
+
 // Eight channels.
 inline void write_eight(const PlaneJob& job, const Offsets& offsets, const int8_t* row, int8_t* plane) {
   asm volatile(
@@ -133,9 +216,25 @@ inline void write_line(const PlaneJob& job, const Offsets& offsets, const int8_t
   }
 }
 
+// Whether it wrote all lines.
+inline bool write_at_once(const PlaneJob& job, const void* const* rows, int32_t lines, int32_t skip,
+                          int8_t* planes) {
+  if (lines != 3 || (job.channels & 15) != 0 || rows[0] == nullptr || rows[1] == nullptr ||
+      rows[2] == nullptr) {
+    return false;
+  }
+  write_three_lines(job, job.channels >> 4, rows, skip, planes);
+  return true;
+}
+
 #else
 
 struct Offsets {};
+
+inline bool write_at_once(const PlaneJob& /*job*/, const void* const* /*rows*/, int32_t /*lines*/,
+                          int32_t /*skip*/, int8_t* /*planes*/) {
+  return false;
+}
 
 inline Offsets offsets_of(const PlaneJob& /*job*/) { return {}; }
 
@@ -163,6 +262,9 @@ inline PlaneJob of_padding(const PlaneJob& job) {
 }  // namespace
 
 void write_planes(const PlaneJob& job, const void* const* rows, int32_t lines, int32_t skip, int8_t* planes) {
+  if (write_at_once(job, rows, lines, skip, planes)) {
+    return;
+  }
   const Offsets offsets = offsets_of(job);
   for (int32_t i = 0; i < lines; ++i, ++planes) {
     if (rows[i] != nullptr) {
