@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from affines import drawn_affine
 
-from tflm_mcunet.codegen.arm_dsp.records import BITS, Records, records, step_sums
+from tflm_mcunet.codegen.arm_dsp.records import BITS, Records, records, records_at, step_sums
 from tflm_mcunet.codegen.merged_requantize import CLAMP, SATURATE, SIGN_FIX, Affine
 
 
@@ -141,6 +141,36 @@ def test_channels_that_share_a_shift_may_lie_octaves_apart() -> None:
                 computed = kernel_outputs(found, affine, channel, sums, np.zeros(16, np.int64))
                 assert (computed == reference_outputs(affine, channel, sums)).all()
     assert shared >= 25
+
+
+@pytest.mark.parametrize(("shift", "has_constant"), [(8, False), (6, False), (8, True)])
+def test_records_of_a_given_shift_are_exact(shift: int, has_constant: bool) -> None:
+    random = np.random.default_rng(11 + shift)
+    checked = 0
+    for _ in range(400):
+        affine = drawn_affine(random, 3)
+        reach = 1 << random.integers(6, 24, 3)
+        smallest, largest = -reach // 2, reach // 3
+        offset = random.integers(smallest, largest + 1)
+        constant = (affine.zero_point << shift) + (1 << (shift - 1)) if has_constant else 0
+        found = records_at(affine, smallest, largest, offset, shift=shift, constant=constant)
+        if found is None:
+            continue
+        assert (found.shift, found.constant, found.shifts) == (shift, constant, None)
+        for channel in range(3):
+            sums = telling_sums(affine, channel, int(smallest[channel]), int(largest[channel]), random)
+            computed = kernel_outputs(found, affine, channel, sums, offset)
+            assert (computed == reference_outputs(affine, channel, sums)).all(), (affine, channel)
+            checked += len(sums)
+    assert checked > 100_000
+
+
+def test_records_of_a_given_shift_stay_within_32_bits() -> None:
+    # Half the output's range is 2^27 of such sums, which scaled by 2^8 leave 32 bits.
+    tiny = Affine(np.array([1 << 30]), np.array([-19]), -128, -128, 127)
+    reach = np.array([1 << 22])
+    assert records_at(tiny, -reach, reach, np.array([0]), shift=8, constant=0) is None
+    assert records_at(tiny, -reach, reach, np.array([0]), shift=8, constant=(-128 << 8) + 128) is not None
 
 
 def test_what_has_no_records_is_refused() -> None:

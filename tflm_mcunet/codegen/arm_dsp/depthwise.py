@@ -10,14 +10,17 @@ import numpy as np
 
 from tflm_mcunet.codegen.arm_dsp.dense import conv_2d
 from tflm_mcunet.codegen.arm_dsp.depthwise_packed import packed_depthwise
-from tflm_mcunet.codegen.arm_dsp.layer import layer_records
+from tflm_mcunet.codegen.arm_dsp.layer import layer_records, layer_records_at
 from tflm_mcunet.codegen.call import Call, Constant, Params, Symbol, View
 from tflm_mcunet.codegen.layer_sums import layer_affine, layer_constants
 from tflm_mcunet.codegen.merged_requantize import SATURATE, finish_of
 from tflm_mcunet.ops import Window
 
-#: Shifts that the core for 3x3 windows knows at stride 1.
-_SHIFTS_3X3 = range(9, 17)
+#: The shifts that the cores for 3x3 windows know, by stride.
+_SHIFTS_3X3 = {1: (8, 6), 2: (8,)}
+
+#: `kShift3x3Map`.
+_SHIFT_3X3_MAP = 8
 
 #: Bytes of widened planes that a depthwise convolution of a whole map may take.
 _MOST_PLANE_BYTES = 4096
@@ -82,69 +85,66 @@ def depthwise_conv_2d(call: Call, is_layer: bool) -> Call | None:
 
 @dataclass(frozen=True)
 class _Head:
-    """What a channel holds besides its weights.
+    """What the channels of a 3x3 layer hold besides their weights.
 
     Args:
         head: [channels, 2] int32. Bias and multiplier.
-        own: [channels, 2] int32. Shift and constant, or [channels, 0] where all channels share them.
-        shared: the structures' fields `has_own_shifts`, `shift` and `constant`.
+        own: [channels, 2] int32. Constant and shift; [0, 2] where a core's shift will do.
+        core: str. The core's name.
         is_constant: bool array. The channels that are a bias alone.
         finish: int. `arm_dsp::Finish`.
     """
 
     head: np.ndarray
     own: np.ndarray
-    shared: Mapping[str, int]
+    core: str
     is_constant: np.ndarray
     finish: int
 
+    @property
+    def is_regular(self) -> bool:
+        return not len(self.own)
+
 
 def _head(fields: Mapping[str, Any], weights: np.ndarray) -> _Head | None:
-    """One shift and constant for the layer where that is exact and the core knows them, else those of each channel."""
-    channels = len(weights)
-    found = layer_records(fields, weights)
-    is_known = fields["stride_w"] == 2 or (found is not None and found.shift in _SHIFTS_3X3)
-    if found is not None and found.shifts is None and is_known:
-        head = np.stack((found.bias, found.multiplier), axis=1)
-        shared = {"has_own_shifts": 0, "shift": found.shift, "constant": found.constant}
-        return _Head(head, np.zeros((channels, 0), np.int32), shared, found.is_constant, found.finish)
-    own = layer_constants(fields, weights, 8)
-    if own is None:
+    """For a shift that a core knows, biases holding what rounds, where that is exact; else constants and shifts, too."""
+    stride = fields["stride_w"]
+    for shift in _SHIFTS_3X3[stride]:
+        found = layer_records_at(fields, weights, shift=shift, constant=0)
+        if found is not None:
+            head, own = np.stack((found.bias, found.multiplier), axis=1), np.zeros((0, 2), np.int32)
+            core = f"kOutputs3x3Stride{stride}Shift{shift}"
+            return _Head(head, own, core, found.is_constant, found.finish)
+    free = layer_constants(fields, weights, 8)
+    if free is None:
         return None
-    head = np.stack((own.bias, own.multiplier), axis=1)
-    shared = {"has_own_shifts": 1, "shift": 0, "constant": 0}
-    is_constant = np.zeros(channels, bool)
-    return _Head(head, np.stack((own.shift, own.constant), axis=1), shared, is_constant, own.finish)
-
-
-def _kept(weights: np.ndarray, found: _Head) -> np.ndarray:
-    """Weights [channels, kernel, kernel], zeros where the channel is a bias alone."""
-    return np.where(found.is_constant[:, None, None], np.int8(0), weights)
+    head, own = (np.stack(v, axis=1) for v in ((free.bias, free.multiplier), (free.constant, free.shift)))
+    return _Head(head, own, f"kSums3x3Stride{stride}", np.zeros(len(weights), bool), free.finish)
 
 
 def _depthwise_3x3(call: Call, weights: np.ndarray, is_layer: bool) -> Call | None:
     """The kernel for 3x3 windows: of a layer, one call computes the whole map, on its side where that is longer."""
     fields, window = call.params.fields, call.window
     channels, stride, width = fields["input_channels"], fields["stride_w"], fields["input_width"]
+    source, target = call.inputs[0], call.outputs[0]
+    extents = (source.height, width, target.height, call.width, window.pad_top, fields["pad_left"])
+    if is_layer and stride == 1 and extents == (3, 3, 3, 3, 1, 1):
+        whole = _depthwise_3x3_map(call, weights)
+        if whole is not None:
+            return whole
     found = _head(fields, weights.reshape(channels, -1))
     if found is None:
         return None
-    source, target = call.inputs[0], call.outputs[0]
-    if is_layer and stride == 1 and found.finish == SATURATE and not found.shared["has_own_shifts"]:
-        extents = (source.height, width, target.height, call.width, window.pad_top, fields["pad_left"])
-        if extents == (3, 3, 3, 3, 1, 1):
-            return _depthwise_3x3_map(call, weights, found)
     is_on_its_side = is_layer and target.height > call.width
     count, rows = call.width, target.height if is_layer else 1
-    weights = _kept(weights, found)
+    weights = np.where(found.is_constant[:, None, None], np.int8(0), weights)
     if is_on_its_side:
         weights, count, rows = weights.transpose(0, 2, 1), rows, count
     packed = _packed_3x3(weights)
-    is_known = stride == 2 or found.shared["shift"] in _SHIFTS_3X3
-    is_regular = found.finish == SATURATE and is_known and not found.shared["has_own_shifts"]
+    stream = np.concatenate((found.head, packed), axis=1)
     given = {
-        "stream": Constant(np.concatenate((found.head, packed, found.own), axis=1)),
-        **found.shared,
+        "core": Symbol(f"&arm_dsp::{found.core}"),
+        "stream": Constant(np.concatenate((stream.reshape(-1), found.own.reshape(-1)))),
         "input_width": source.height if is_on_its_side else width,
         "channels": channels,
         "stride": stride,
@@ -156,11 +156,11 @@ def _depthwise_3x3(call: Call, weights: np.ndarray, is_layer: bool) -> Call | No
         "across_width": width,
         "across_pad": fields["pad_left"],
         "finish": found.finish,
-        "is_regular": int(is_regular),
+        "is_regular": int(found.is_regular),
         **{k: fields[k] for k in ("input_zero_point", "output_min", "output_max")},
     }
     units = (count + 1) // 2 + 1 if stride == 1 else count + 1
-    scratch_bytes = 320 + 48 * units + (0 if is_regular else 16 * count)
+    scratch_bytes = 240 + 48 * units + (0 if found.is_regular else 16 * count)
     dsp = replace(
         call,
         kernel="depthwise_3x3_dsp_row",
@@ -184,21 +184,25 @@ def _depthwise_3x3(call: Call, weights: np.ndarray, is_layer: bool) -> Call | No
     )
 
 
-def _depthwise_3x3_map(call: Call, weights: np.ndarray, found: _Head) -> Call:
-    """The kernel for 3x3 windows of a 3x3 map, padded by 1, all of it in one call.
+def _depthwise_3x3_map(call: Call, weights: np.ndarray) -> Call | None:
+    """The kernel for 3x3 windows of a 3x3 map, padded by 1, all of it in one call; None where it is not exact.
 
     It takes the zero point off the input, so that padding needs no products: the bias is without its part.
     """
-    zero_point, channels = call.params.fields["input_zero_point"], len(weights)
-    weights = _kept(weights, found)
-    head = found.head.astype(np.int64)
-    head[:, 0] += 256 * zero_point * weights.reshape(channels, -1).sum(axis=1, dtype=np.int64)
-    stream = np.concatenate((head.astype(np.int32), _packed_3x3(weights)), axis=1)
+    fields, channels = call.params.fields, len(weights)
+    zero_point = fields["input_zero_point"]
+    constant = (fields["output_zero_point"] << _SHIFT_3X3_MAP) + (1 << (_SHIFT_3X3_MAP - 1))
+    found = layer_records_at(fields, weights.reshape(channels, -1), shift=_SHIFT_3X3_MAP, constant=constant)
+    if found is None:
+        return None
+    weights = np.where(found.is_constant[:, None, None], np.int8(0), weights)
+    bias = found.bias.astype(np.int64)
+    bias += 256 * zero_point * weights.reshape(channels, -1).sum(axis=1, dtype=np.int64)
+    head = np.stack((bias.astype(np.int32), found.multiplier), axis=1)
     source, target = call.inputs[0], call.outputs[0]
     given = {
-        "stream": Constant(stream),
-        "constant": found.shared["constant"],
-        "shift": found.shared["shift"],
+        "stream": Constant(np.concatenate((head, _packed_3x3(weights)), axis=1)),
+        "constant": found.constant,
         "channels": channels,
         "offset": (-zero_point & 0xFFFF) * 0x10001,
     }

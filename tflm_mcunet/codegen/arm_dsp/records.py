@@ -29,7 +29,7 @@ BITS = 8
 #: is a bias alone it is one less, for the bias.
 _MOST_SHIFT = 22
 
-#: How far a multiplier is moved off the rounded one in search of one that has an offset, in 2^-30 of itself.
+#: How far a multiplier is moved off the rounded one in search of one that has an offset.
 _MOVES = tuple(sorted((*range(-64, 65), *range(-1024, 1025, 32)), key=abs))
 
 #: The same of a layer's constant, where one of its channels has no offset otherwise.
@@ -107,14 +107,56 @@ def records(
         is_shared: bool. Whether constant and shift may be those of the layer.
         grain: int. What biases must be multiples of where channels have shifts of their own.
     """
+    layer = _layer(affine, smallest, largest, offset, bits)
+    if layer is None:
+        return None
+    shared = layer_records(layer) if is_shared and finish_of(affine) == SATURATE else None
+    return shared or channel_records(layer, grain)
+
+
+def records_at(
+    affine: Affine,
+    smallest: np.ndarray,
+    largest: np.ndarray,
+    offset: np.ndarray,
+    bits: int = BITS,
+    *,
+    shift: int,
+    constant: int,
+) -> Records | None:
+    """As `records` for kernels that know one shift, without a sign fix; None where a channel has none that is exact.
+
+    With a constant of 0, biases hold the output's zero point and what rounds.
+    """
+    layer = _layer(affine, smallest, largest, offset, bits)
+    if layer is None or finish_of(affine) != SATURATE or (layer.exponents < shift)[~layer.is_constant].any():
+        return None
+    shifts = np.full(len(layer.steps), shift)
+    fitted = _fitted(layer, shifts, np.full_like(shifts, constant), 0)
+    if fitted is None or not _stays_in_range(layer, fitted[0], constant, shift):
+        return None
+    return Records(*fitted, None, layer.is_constant, constant, shift, SATURATE)
+
+
+def _stays_in_range(layer: _Layer, bias: np.ndarray, constant: int, shift: int) -> bool:
+    """Whether no channel's acc, and no constant after it, leaves 32 bits."""
+    moved = (bias.astype(np.int64) - (layer.offset << layer.bits) + _INT32) % (2 * _INT32) - _INT32
+    ends = np.stack((layer.smallest, layer.largest))[:, ~layer.is_constant]
+    acc = (ends << layer.bits) + moved[~layer.is_constant]
+    return bool((np.abs(acc) < _INT32).all() and abs(constant) < 1 << 30 and shift <= _MOST_SHIFT)
+
+
+def _layer(
+    affine: Affine, smallest: np.ndarray, largest: np.ndarray, offset: np.ndarray, bits: int
+) -> _Layer | None:
+    """The layer, or None where some sum leaves 32 bits in TFLite Micro or scaled."""
     smallest, largest, offset = (v.astype(np.int64) for v in (smallest, largest, offset))
     layer = _Layer(affine, smallest, largest, offset, step_sums(affine), bits)
     reach = np.maximum(np.abs(smallest), np.abs(largest))
     left = np.maximum(affine.shift.astype(np.int64), 0)
     if (reach << left >= _INT32).any() or (reach[~layer.is_constant] << bits >= _INT32 - (1 << 16)).any():
         return None
-    shared = layer_records(layer) if is_shared and finish_of(affine) == SATURATE else None
-    return shared or channel_records(layer, grain)
+    return layer
 
 
 def layer_records(layer: _Layer) -> Records | None:
@@ -159,7 +201,7 @@ def _fitted(
     for move in _MOVES:
         if not len(missing):
             return _int32(bias), _int32(multiplier)
-        tried = np.clip(rounded[missing] + (move * rounded[missing] >> 30), 1, _INT32 - 1)
+        tried = np.clip(rounded[missing] + move, 1, _INT32 - 1)
         targets = (_outputs(layer.affine)[None, :] << shifts[missing, None]) - constants[missing, None]
         needed = _smallest_reaching(targets, tried[:, None], sign_fix)
         least, most = _bounds(needed, layer, missing)

@@ -11,19 +11,15 @@
 namespace tflm_mcunet {
 namespace {
 
-using arm_dsp::arranged;
 using arm_dsp::Columns3x3;
-using arm_dsp::Ending3x3;
-using arm_dsp::Halves3x3;
-using arm_dsp::halves_of;
 using arm_dsp::Job3x3;
+using arm_dsp::kStreamWords3x3;
 using arm_dsp::Unit3x3;
 using arm_dsp::Weights3x3;
 
 // What lies in the scratch memory.
 struct Workspace3x3 {
   Weights3x3 weights[3][4];  // for each place of the oldest row
-  Ending3x3 endings[4];
   Unit3x3 units[1];
 };
 
@@ -48,9 +44,7 @@ class Depthwise3x3 {
         space_(*static_cast<Workspace3x3*>(scratch)),
         count_(columns.end - columns.begin),
         units_(arm_dsp::units_of_3x3(count_, conv.stride)),
-        is_rolling_(conv.stride == 1 && conv.output_rows > 1),
-        entry_(arm_dsp::entry_of_3x3(count_, conv.stride)),
-        stream_words_(arm_dsp::kStreamWords3x3 + (conv.has_own_shifts != 0 ? arm_dsp::kOwnWords3x3 : 0)) {
+        is_rolling_(conv.stride == 1 && conv.output_rows > 1) {
     const int32_t first = columns.begin * conv.stride - conv.pad_left;
     const int32_t low = first < 0 ? -first : 0;
     const int32_t reach = conv.input_width - first;
@@ -79,16 +73,13 @@ class Depthwise3x3 {
 
   // One output row, whose channels the core finishes.
   void run_row(const void* const* rows, int8_t* out) {
-    arm_dsp::Prepare3x3* const prepare = arm_dsp::prepare_of_3x3(conv_.stride);
-    arm_dsp::Core3x3* const core = arm_dsp::core_of_3x3(conv_.stride, false);
     const bool is_inside = rows[0] != nullptr && rows[1] != nullptr && rows[2] != nullptr;
     Job3x3 job = job_of(false);
     job.weights = space_.weights[0];
-    const arm_dsp::Shared3x3 shared = {entry_.of(conv_.shift), conv_.shift, conv_.constant};
-    const int32_t* stream = conv_.stream;
-    for (int32_t left = conv_.channels; left > 0; left -= 4, stream += 4 * stream_words_) {
+    job.stream = conv_.stream;
+    for (int32_t left = conv_.channels; left > 0; left -= 4, job.stream += 4 * kStreamWords3x3) {
       job.channels = left < 4 ? left : 4;
-      prepare(stream, space_.weights[0], space_.endings, job.channels, shared);
+      arm_dsp::prepare_3x3(job.stream, space_.weights[0], job.channels);
       if (is_inside) {
         Columns3x3& columns = places_[0];
         columns.row = static_cast<const int8_t*>(rows[0]) + offset_;
@@ -101,7 +92,7 @@ class Depthwise3x3 {
         widen_single(rows[2], offset_);
       }
       job.out = out;
-      core(&job);
+      conv_.core->run(&job);
       out += 4;
       offset_ += 4;
     }
@@ -110,12 +101,14 @@ class Depthwise3x3 {
   // The channels from `channel` on, at most four, of every row.
   void run(const void* const* rows, int8_t* out, int32_t channel) {
     const int32_t channels = conv_.channels - channel < 4 ? conv_.channels - channel : 4;
-    const int32_t* const stream = conv_.stream + channel * stream_words_;
-    const bool is_sum = prepare(stream, channels);
+    const int32_t* const stream = conv_.stream + channel * kStreamWords3x3;
+    const bool is_sum = conv_.is_regular == 0;
+    (conv_.output_rows > 1 ? arm_dsp::prepare_rows_of_3x3(conv_.stride) : arm_dsp::prepare_3x3)(
+        stream, space_.weights[0], channels);
     int32_t* const sums = reinterpret_cast<int32_t*>(space_.units + 4 * units_);
-    arm_dsp::Core3x3* const core = arm_dsp::core_of_3x3(conv_.stride, is_sum);
     Job3x3 job = job_of(is_sum);
     job.channels = channels;
+    job.stream = stream;
     const int32_t offset = offset_ + channel;
     int32_t oldest = 0;
     bool is_kept = false;  // whether row C of the units is the first of the next window, at stride 2
@@ -140,9 +133,9 @@ class Depthwise3x3 {
       }
       job.weights = space_.weights[oldest];
       job.out = is_sum ? static_cast<void*>(sums) : out;
-      core(&job);
+      conv_.core->run(&job);
       for (int32_t c = 0; is_sum && c < channels; ++c) {
-        finish(sums + c * count_, stream + c * stream_words_, out + c);
+        finish(sums + c * count_, channel + c, out + c);
       }
     }
   }
@@ -152,53 +145,12 @@ class Depthwise3x3 {
   Job3x3 job_of(bool is_sum) const {
     Job3x3 job;
     job.stride = conv_.output_step;
-    job.tail = is_sum ? static_cast<uint32_t>(count_ & 1) : arm_dsp::tail_of_3x3(count_);
     job.row_bytes = (conv_.stride == 1 ? count_ & ~1 : count_) * (is_sum ? 4 : conv_.output_step);
     job.out_step = is_sum ? 4 * count_ : 1;
-    job.endings = space_.endings;
     job.x = space_.units;
     job.count = count_;
+    arm_dsp::set_code_of_3x3(*conv_.core, conv_.stride, &job);
     return job;
-  }
-
-  int32_t shift_of(const int32_t* stream) const {
-    return conv_.has_own_shifts != 0 ? stream[arm_dsp::kStreamWords3x3] : conv_.shift;
-  }
-  int32_t constant_of(const int32_t* stream) const {
-    return conv_.has_own_shifts != 0 ? stream[arm_dsp::kStreamWords3x3 + 1] : conv_.constant;
-  }
-
-  // Weights and endings; whether some channel is finished outside the core.
-  bool prepare(const int32_t* stream, int32_t channels) {
-    if (conv_.is_regular != 0 && conv_.output_rows > 1) {
-      const arm_dsp::Shared3x3 shared = {entry_.of(conv_.shift), conv_.shift, conv_.constant};
-      arm_dsp::prepare_rows_of_3x3(conv_.stride)(stream, space_.weights[0], space_.endings, channels, shared);
-      return false;
-    }
-    bool is_sum = conv_.finish != arm_dsp::kSaturate;
-    for (int32_t c = 0; c < channels; ++c) {
-      const int32_t shift = shift_of(stream + c * stream_words_);
-      is_sum |= conv_.stride == 1 && (shift < arm_dsp::kLeastShift3x3 || shift > arm_dsp::kMostShift3x3);
-    }
-    for (int32_t c = 0; c < channels; ++c, stream += stream_words_) {
-      const int32_t shift = shift_of(stream);
-      const uint32_t entry = is_sum ? 0 : entry_.of(shift);
-      space_.endings[c] = {shift, stream[0], entry, stream[1], constant_of(stream)};
-      const Halves3x3 one = halves_of(stream[2], !is_rolling_);
-      const Halves3x3 two = halves_of(stream[3], !is_rolling_);
-      const Halves3x3 three = halves_of(stream[4], !is_rolling_);
-      space_.weights[0][c] = arranged(one, two, three);
-      if (conv_.output_rows > 1) {
-        space_.weights[2][c] = arranged(two, three, one);
-      }
-      if (is_rolling_) {
-        space_.weights[1][c] = arranged(three, one, two);
-      } else if (conv_.stride == 2) {
-        space_.weights[0][c].put(shift);
-        space_.weights[2][c].put(shift);
-      }
-    }
-    return is_sum;
   }
 
   // What a column beside the input or above it is widened to.
@@ -244,11 +196,13 @@ class Depthwise3x3 {
   }
 
   // What the core does not: the sign fix, the clamps, and any shift.
-  void finish(const int32_t* sums, const int32_t* stream, int8_t* out) const {
+  void finish(const int32_t* sums, int32_t channel, int8_t* out) const {
+    const int32_t multiplier = conv_.stream[channel * kStreamWords3x3 + 1];
+    const int32_t* const own = conv_.stream + conv_.channels * kStreamWords3x3 + 2 * channel;
     const int32_t fix = conv_.finish == arm_dsp::kSaturate ? 0 : 128;
     for (int32_t i = 0; i < count_; ++i, out += conv_.output_step) {
-      const int32_t constant = constant_of(stream) - (sums[i] < 0 ? fix : 0);
-      const int32_t value = arm_dsp::scale(sums[i], stream[1], constant) >> shift_of(stream);
+      const int32_t constant = own[0] - (sums[i] < 0 ? fix : 0);
+      const int32_t value = arm_dsp::scale(sums[i], multiplier, constant) >> own[1];
       *out = static_cast<int8_t>(value < conv_.output_min
                                      ? conv_.output_min
                                      : (value > conv_.output_max ? conv_.output_max : value));
@@ -260,8 +214,6 @@ class Depthwise3x3 {
   const int32_t count_;
   const int32_t units_;
   const bool is_rolling_;
-  const arm_dsp::Entry3x3 entry_;
-  const int32_t stream_words_;
   int32_t offset_;
   Columns3x3 places_[3];  // for each row of a unit
 };

@@ -6,17 +6,16 @@
 #include <stdint.h>
 
 #include "../row.h"
+#include "depthwise_3x3_core.h"
 #include "finish.h"
 
 namespace tflm_mcunet {
 
 struct DepthwiseDsp3x3 {
-  // For each channel: int32 bias times 256, multiplier; for each kernel row the bytes w0 w1 w1 w2; with
-  // `has_own_shifts` shift and constant.
+  const arm_dsp::Core3x3* core;  // for its stride, and its shift where it is regular
+  // For each channel: int32 bias times 256, multiplier; for each kernel row the bytes w0 w1 w1 w2. Behind
+  // them, where it is not regular, for each channel constant and shift.
   const int32_t* stream;
-  int32_t has_own_shifts;
-  int32_t shift;  // of all channels otherwise, and the constant that goes with it
-  int32_t constant;
   int32_t input_width;
   int32_t channels;
   int32_t stride;       // 1 or 2, of rows and columns
@@ -29,7 +28,7 @@ struct DepthwiseDsp3x3 {
   int32_t across_pad;
   int32_t input_zero_point;
   int32_t finish;      // arm_dsp::Finish
-  int32_t is_regular;  // whether all channels are kSaturate with one shift that the core knows
+  int32_t is_regular;  // whether that is kSaturate and all channels do with the core's shift
   int32_t output_min;
   int32_t output_max;
 };
@@ -37,7 +36,7 @@ struct DepthwiseDsp3x3 {
 // RowKernel over DepthwiseDsp3x3; the rows of the window in, `output_rows` rows out, one after the other.
 // Reads up to three bytes behind a row. Pixel p of the output may lie where pixel p of the input does: the
 // output may be the window's first row where there is one output row, and where there are more, the input map
-// itself. Scratch, aligned to 4: 320 bytes, for each two columns that the outputs read 48 bytes, and 16 for
+// itself. Scratch, aligned to 4: 240 bytes, for each two columns that the outputs read 48 bytes, and 16 for
 // each output of a row where it is not regular.
 void depthwise_3x3_dsp_row(const void* params, const void* const* rows, void* out, const Columns& columns,
                            void* scratch);

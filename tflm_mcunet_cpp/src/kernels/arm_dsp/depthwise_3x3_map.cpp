@@ -35,13 +35,10 @@ namespace tflm_mcunet {
   "smmla r2, r2, r5, r6\n"      \
   "smmla r3, r3, r5, r6\n"      \
   "smmla r4, r4, r5, r6\n"      \
-  "ldrd r5, r6, [sp, #8]\n"     \
-  "asrs r2, r2, r5\n"           \
-  "asrs r3, r3, r5\n"           \
-  "asrs r4, r4, r5\n"           \
-  "ssat r2, #8, r2\n"           \
-  "ssat r3, #8, r3\n"           \
-  "ssat r4, #8, r4\n"           \
+  "ldr r6, [sp, #8]\n"          \
+  "ssat r2, #8, r2, asr #8\n"   \
+  "ssat r3, #8, r3, asr #8\n"   \
+  "ssat r4, #8, r4, asr #8\n"   \
   "strb r2, [r7]\n"             \
   "strb r3, [r7, r6]\n"         \
   "strb r4, [r7, r6, lsl #1]\n" \
@@ -49,27 +46,25 @@ namespace tflm_mcunet {
   "adds r7, r7, r6\n"
 
 // Label 1: four channels, 2: a row of them, 3: a channel. Registers there: r0 widened rows, r1 bias, r2-r4
-// sums, r5 and r6 a widened row, r7 out, r8-lr weights. The stack: 0 multiplier, 4 constant, 8 shift, 12
-// channels, 16 map, 20 out, 24 stream, 28 channels left, 32 of these four, 36 offset, 40 scratch.
+// sums, r5 and r6 a widened row, r7 out, r8-lr weights. The stack: 0 multiplier, 4 constant, 8
+// channels, 12 map, 16 out, 20 stream, 24 channels left, 28 of these four, 32 offset, 36 scratch.
 TFLM_MCUNET_ASSEMBLER void depthwise_3x3_dsp_map(const void*, const void* const*, void*, const Columns&,
                                                  void*) {
   asm volatile(
       "push {r4-r11, lr}\n"
-      "ldr r9, [sp, #36]\n"
-      "sub sp, sp, #44\n"
-      "ldm r0, {r4-r8}\n"
+      "ldr r8, [sp, #36]\n"
+      "sub sp, sp, #40\n"
+      "ldm r0, {r4-r7}\n"
       "ldr r1, [r1]\n"
-      "str r5, [sp, #4]\n"
-      "strd r6, r7, [sp, #8]\n"
-      "strd r1, r2, [sp, #16]\n"
-      "strd r4, r7, [sp, #24]\n"
-      "strd r8, r9, [sp, #36]\n"
+      "strd r5, r6, [sp, #4]\n"
+      "strd r1, r2, [sp, #12]\n"
+      "strd r4, r6, [sp, #20]\n"
+      "strd r7, r8, [sp, #32]\n"
       "1:\n"
-      "ldr r0, [sp, #16]\n"
-      "ldr r1, [sp, #12]\n"
+      "ldrd r1, r0, [sp, #8]\n"
       "adds r4, r0, #4\n"
-      "str r4, [sp, #16]\n"
-      "ldrd r2, r3, [sp, #36]\n"
+      "str r4, [sp, #12]\n"
+      "ldrd r2, r3, [sp, #32]\n"
       "movs r4, #3\n"
       "2:\n"
       "ldr r5, [r0]\n"
@@ -85,18 +80,18 @@ TFLM_MCUNET_ASSEMBLER void depthwise_3x3_dsp_map(const void*, const void* const*
       "adds r3, r3, #8\n"
       "subs r4, r4, #1\n"
       "bne 2b\n"
-      "ldr r0, [sp, #40]\n"
-      "ldr r4, [sp, #28]\n"
+      "ldr r0, [sp, #36]\n"
+      "ldr r4, [sp, #24]\n"
       "subs r5, r4, #4\n"
       "it gt\n"
       "movgt r4, #4\n"
-      "strd r5, r4, [sp, #28]\n"
+      "strd r5, r4, [sp, #24]\n"
       "3:\n"
-      "ldrd r7, r5, [sp, #20]\n"
+      "ldrd r7, r5, [sp, #16]\n"
       "ldm r5!, {r1-r4, r6}\n"
       "str r2, [sp]\n"
       "adds r2, r7, #1\n"
-      "strd r2, r5, [sp, #20]\n"
+      "strd r2, r5, [sp, #16]\n"
       "mov r2, #0xFF00FF00\n"
       "and r8, r2, r3, lsl #8\n"
       "and r9, r2, r3\n"
@@ -108,14 +103,14 @@ TFLM_MCUNET_ASSEMBLER void depthwise_3x3_dsp_map(const void*, const void* const*
       FIRST("0", "r8", "r9") MORE("8", "r10", "r11") MORE("16", "r12", "lr") FINISH
       FIRST("8", "r8", "r9") MORE("16", "r10", "r11") FINISH
       "adds r0, r0, #24\n"
-      "ldr r2, [sp, #32]\n"
-      "subs r2, r2, #1\n"
-      "str r2, [sp, #32]\n"
-      "bne 3b\n"
       "ldr r2, [sp, #28]\n"
+      "subs r2, r2, #1\n"
+      "str r2, [sp, #28]\n"
+      "bne 3b\n"
+      "ldr r2, [sp, #24]\n"
       "cmp r2, #0\n"
       "bgt 1b\n"
-      "add sp, sp, #44\n"
+      "add sp, sp, #40\n"
       "pop {r4-r11, pc}\n");
 }
 
@@ -145,7 +140,7 @@ void depthwise_3x3_dsp_map(const void* params, const void* const* rows, void* ou
           sum = static_cast<int32_t>(static_cast<uint32_t>(sum) + product);
         }
       }
-      target[i * channels] = arm_dsp::saturated(sum, stream[1], conv.constant, conv.shift);
+      target[i * channels] = arm_dsp::saturated(sum, stream[1], conv.constant, kShift3x3Map);
     }
   }
 }

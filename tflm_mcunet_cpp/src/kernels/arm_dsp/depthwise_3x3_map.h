@@ -9,13 +9,14 @@
 
 namespace tflm_mcunet {
 
+constexpr int32_t kShift3x3Map = 8;
+
 // The assembler knows the order of the fields.
 struct DepthwiseDspMap3x3 {
   // For each channel: int32 bias times 256, without the zero point's part, and multiplier; for each kernel
   // row the bytes w0 w1 w1 w2.
   const int32_t* stream;
-  int32_t constant;  // of all channels
-  int32_t shift;
+  int32_t constant;  // of all channels, whose shift is kShift3x3Map
   int32_t channels;
   uint32_t offset;  // -zero point of the input in both halves
 };
