@@ -107,7 +107,7 @@ class _Head:
 
 
 def _head(fields: Mapping[str, Any], weights: np.ndarray) -> _Head | None:
-    """For a shift that a core knows, biases holding what rounds, where that is exact; else constants and shifts, too."""
+    """For a shift that a core knows, with biases that hold what rounds; else with constants and shifts, too."""
     stride = fields["stride_w"]
     for shift in _SHIFTS_3X3[stride]:
         found = layer_records_at(fields, weights, shift=shift, constant=0)
