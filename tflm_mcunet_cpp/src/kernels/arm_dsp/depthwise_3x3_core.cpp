@@ -18,10 +18,10 @@ namespace {
   "smlad r9, r6, r1, r12\n" \
   "smlad r9, r7, r2, r9\n"  \
   "smlad r9, r8, r4, r9\n"
-#define BEGIN_TWO                \
-  BEGIN_EVEN                     \
-      "smlad r10, r7, r1, r12\n" \
-      "smlatb r10, r8, r4, r10\n"
+#define BEGIN_TWO            \
+  BEGIN_EVEN                 \
+  "smlad r10, r7, r1, r12\n" \
+  "smlatb r10, r8, r4, r10\n"
 #define UNIT "ldmia.w r0!, {r6-r8}\n"
 #define END_EVEN           \
   "smlad r9, r6, r3, r9\n" \
