@@ -129,6 +129,20 @@ class Drawer:
         )
         self.keep(y)
 
+    def narrow_depthwise_conv_2d(self) -> None:
+        """Maps of the widths that have a kernel of their own."""
+        kernel, stride, width = self.pick(
+            (3, 1, 5), (3, 1, 6), (5, 2, 5), (7, 1, 3), (7, 1, 5), (7, 1, 6), (7, 2, 9)
+        )
+        height = self.between(1, 5 if kernel == 3 else 9)
+        x = self.builder.input(
+            (self.pick(1, 1, 2), height, width, self.between(2, 13)), scale=0.05, zero_point=self.zero_point()
+        )
+        y = self.builder.depthwise_conv_2d(
+            x, (kernel, kernel), stride=(stride, stride), padding=SAME, activation="RELU", zero_point=-128
+        )
+        self.keep(y)
+
     def smallest_depthwise_conv_2d(self) -> None:
         shape = (self.pick(1, 1, 2), 3, 3, self.between(2, 13))
         x = self.builder.input(shape, scale=0.05, zero_point=self.zero_point())

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tflm_mcunet.codegen.arm_dsp.dense import conv_2d
+from tflm_mcunet.codegen.arm_dsp.depthwise_map import map_depthwise
 from tflm_mcunet.codegen.arm_dsp.depthwise_packed import packed_depthwise
 from tflm_mcunet.codegen.arm_dsp.layer import layer_records, layer_records_at
 from tflm_mcunet.codegen.call import Call, Constant, Params, Symbol, View
@@ -47,6 +48,9 @@ def depthwise_conv_2d(call: Call, is_layer: bool) -> Call | None:
     if max(fields["input_width"], channels) >= 1 << 15:
         return None
     weights = fields["weights"].values.reshape(kernel, kernel, channels).transpose(2, 0, 1)
+    whole = map_depthwise(call, weights) if is_layer else None
+    if whole is not None:
+        return whole
     if kernel == 3:
         return _depthwise_3x3(call, weights, is_layer)
     faster = packed_depthwise(call, weights, is_layer)
@@ -247,6 +251,7 @@ def depthwise_in_place(call: Call, ahead_bytes: int) -> Call | None:
         "depthwise_3x3_dsp_row": True,
         "depthwise_3x3_dsp_columns": is_column_over_column,
         "depthwise_3x3_dsp_map": True,
+        "depthwise_map_dsp": True,
         "depthwise_packed_dsp_row": True,
         "depthwise_conv_2d_dsp_row": holds_all,
     }

@@ -1,0 +1,71 @@
+// Four channels at a time are widened, all rows of them, and so are their weights; then each channel is a
+// small convolution whose sums of an output row are held together. Rows of padding take no part.
+#include "depthwise_map.h"
+
+namespace tflm_mcunet {
+namespace {
+
+using arm_dsp::MapCore;
+using arm_dsp::MapJob;
+using arm_dsp::MapRow;
+using arm_dsp::MapWiden;
+
+void list_rows(const DepthwiseMapDsp& conv, int32_t row_bytes, MapRow* rows) {
+  const MapCore& core = *conv.core;
+  for (int32_t y = 0; y < conv.output_height; ++y) {
+    const int32_t first = y * core.stride - conv.pad_top;
+    const int32_t low = first < 0 ? -first : 0;
+    const int32_t reach = conv.height - first;
+    const int32_t high = reach < core.kernel ? reach : core.kernel;
+    rows[y] = {(first + low) * row_bytes, low * core.weights_words * 4, entry_of(core, high - low)};
+  }
+}
+
+}  // namespace
+
+void depthwise_map_dsp(const void* params, const void* const* rows, void* out, const Columns&,
+                       void* scratch) {
+  const DepthwiseMapDsp& conv = *static_cast<const DepthwiseMapDsp*>(params);
+  const MapCore& core = *conv.core;
+  MapRow* const listed = static_cast<MapRow*>(scratch);
+  uint32_t* const weights = reinterpret_cast<uint32_t*>(listed + conv.output_height);
+  const int32_t weights_words = core.kernel * core.weights_words;
+  uint32_t* const planes = weights + 4 * weights_words;
+  const int32_t row_words = (conv.width + 1) / 2;
+  const int32_t plane_bytes = conv.height * row_words * 4;
+  list_rows(conv, row_words * 4, listed);
+  const uint32_t offset = static_cast<uint32_t>(-conv.input_zero_point) & 0xFFFFu;
+  MapWiden columns = {static_cast<const int8_t*>(rows[0]),
+                      conv.channels,
+                      conv.width / 2,
+                      planes,
+                      offset | offset << 16,
+                      plane_bytes,
+                      conv.height,
+                      conv.width & 1,
+                      static_cast<uint32_t>(conv.input_zero_point & 0xFF) * 0x01010101u};
+  MapJob job = {};
+  job.constant = conv.constant;
+  job.shift = conv.shift;
+  job.rows_end = listed + conv.output_height;
+  job.rows = listed;
+  job.weights_bytes = weights_words * 4;
+  job.x_bytes = plane_bytes;
+  job.stride = conv.channels;
+  job.stream = conv.stream;
+  job.stream_bytes = conv.stream_words * 4;
+  job.out = static_cast<int8_t*>(out);
+  for (int32_t left = conv.channels; left > 0; left -= 4) {
+    job.channels = left < 4 ? left : 4;
+    widen_map(&columns);
+    core.expand(job.stream, weights, job.channels, job.stream_bytes);
+    job.x = planes;
+    job.weights = weights;
+    core.run(&job);
+    columns.source += 4;
+    job.stream += 4 * conv.stream_words;
+    job.out += 4;
+  }
+}
+
+}  // namespace tflm_mcunet

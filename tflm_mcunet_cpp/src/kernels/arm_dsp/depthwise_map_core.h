@@ -1,0 +1,88 @@
+// What the depthwise kernels of whole maps are made of: the widening of a map and of weights, and for each
+// kernel and width of the map a loop that holds all sums of an output row.
+#ifndef TFLM_MCUNET_KERNELS_ARM_DSP_DEPTHWISE_MAP_CORE_H_
+#define TFLM_MCUNET_KERNELS_ARM_DSP_DEPTHWISE_MAP_CORE_H_
+
+#include <stdint.h>
+
+namespace tflm_mcunet {
+namespace arm_dsp {
+
+// What an output row reads: byte offsets into a channel's plane and into its weights, and where the assembler
+// begins, so that it takes the kernel rows that exist; elsewhere their number.
+struct MapRow {
+  int32_t x;
+  int32_t weights;
+  uint32_t entry;
+};
+
+// Some channels of all output rows. The assembler knows the order of the fields, and copies them to its
+// stack.
+struct MapJob {
+  int32_t multiplier;
+  int32_t constant;
+  int32_t shift;
+  int32_t sums[6];
+  const MapRow* row;
+  const MapRow* rows_end;
+  const MapRow* rows;
+  const uint32_t* x;        // of the first channel: rows of words (x0 x1) (x2 x3) ..
+  const uint32_t* weights;  // of the first channel
+  int32_t x_bytes;          // from channel to channel
+  int32_t weights_bytes;
+  int8_t* at;
+  int32_t stride;  // bytes from output to output, of rows as of columns
+  int8_t* out;     // of the first channel
+  const int32_t* stream;
+  int32_t stream_bytes;  // from channel to channel
+  int32_t channels;      // at least 1
+};
+
+// One shape: its loop, what widens its weights for it, and their words for each kernel row. The assembler's
+// rows begin at `code` and are `row_bytes` long.
+struct MapCore {
+  void (*run)(const MapJob* job);
+  void (*expand)(const int32_t* stream, uint32_t* weights, int32_t channels, int32_t stream_bytes);
+  const char* code;
+  int32_t row_bytes;
+  int32_t kernel;
+  int32_t stride;
+  int32_t weights_words;
+};
+
+// Named by kernel, stride and the map's columns, which are padded by half a kernel on the left. Each is
+// linked only where a layer needs it. The weights of a kernel row in the stream are bytes: w0 w1 w1 w2 for
+// 3x3, w0 w2 w1 w3 w4 for 5x5, w0 w2 w1 w3 w4 w6 w5 for 7x7 at stride 1, w1 w3 w2 w4 w5 w0 w6 at stride 2.
+// Those of 3x3 have a shift of their own, kMapShift.
+constexpr int32_t kMapShift = 8;
+extern const MapCore kMap3x3Stride1Width5;
+extern const MapCore kMap3x3Stride1Width6;
+extern const MapCore kMap5x5Stride2Width6;
+extern const MapCore kMap7x7Stride1Width3;
+extern const MapCore kMap7x7Stride1Width5;
+extern const MapCore kMap7x7Stride1Width6;
+extern const MapCore kMap7x7Stride2Width10;
+
+// For `rows` kernel rows, at least 1.
+uint32_t entry_of(const MapCore& core, int32_t rows);
+
+// Four channels of a map, to be widened to a plane for each, two columns to a word, less the zero point. The
+// assembler knows the order of the fields.
+struct MapWiden {
+  const int8_t* source;
+  int32_t step;   // bytes from column to column
+  int32_t pairs;  // of columns, in a row
+  uint32_t* plane;
+  uint32_t offset;  // -zero point in both halves
+  int32_t pitch;    // bytes from plane to plane
+  int32_t rows;
+  int32_t has_trail;  // whether a column follows the pairs
+  uint32_t padding;   // four zero points
+};
+
+void widen_map(const MapWiden* columns);
+
+}  // namespace arm_dsp
+}  // namespace tflm_mcunet
+
+#endif  // TFLM_MCUNET_KERNELS_ARM_DSP_DEPTHWISE_MAP_CORE_H_
