@@ -1,4 +1,4 @@
-"""Depthwise convolutions of whole maps of few columns on the DSP family: which shapes have a core, and their weights."""
+"""Depthwise convolutions of whole maps of few columns on the DSP family: the shapes that have a core, and weights."""
 
 from __future__ import annotations
 
@@ -28,23 +28,29 @@ class _Core:
         order: tuple of int. The taps of a kernel row as its bytes in the stream.
         weights_words: int. Of a widened kernel row.
         has_own_shift: bool.
+        parts: int. Of an output row.
     """
 
     name: str
     order: tuple[int, ...]
     weights_words: int
     has_own_shift: bool = False
+    parts: int = 1
 
 
 _ORDER_3, _ORDER_5, _ORDER_7 = (0, 1, 1, 2), (0, 2, 1, 3, 4), (0, 2, 1, 3, 4, 6, 5)
 
 _5X5_STRIDE_2 = _Core("kMap5x5Stride2Width6", _ORDER_5, 3)
-_7X7_STRIDE_2 = _Core("kMap7x7Stride2Width10", (1, 3, 2, 4, 5, 0, 6), 4)
+_ORDER_7_2 = (1, 3, 2, 4, 5, 0, 6)
+_7X7_STRIDE_2_WIDE = _Core("kMap7x7Stride2Width20", _ORDER_7_2, 4, parts=2)
+_7X7_STRIDE_2 = _Core("kMap7x7Stride2Width10", _ORDER_7_2, 4)
 
 #: By kernel, stride and the columns of the map.
 _CORES: Mapping[tuple[int, int, int], _Core] = {
     (3, 1, 5): _Core("kMap3x3Stride1Width5", _ORDER_3, 2, True),
     (3, 1, 6): _Core("kMap3x3Stride1Width6", _ORDER_3, 2, True),
+    (3, 1, 10): _Core("kMap3x3Stride1Width10", _ORDER_3, 2, True, parts=2),
+    (5, 1, 10): _Core("kMap5x5Stride1Width10", _ORDER_5, 4, parts=2),
     (5, 2, 5): _5X5_STRIDE_2,
     (5, 2, 6): _5X5_STRIDE_2,
     (7, 1, 3): _Core("kMap7x7Stride1Width3", _ORDER_7, 7),
@@ -52,6 +58,8 @@ _CORES: Mapping[tuple[int, int, int], _Core] = {
     (7, 1, 6): _Core("kMap7x7Stride1Width6", _ORDER_7, 7),
     (7, 2, 9): _7X7_STRIDE_2,
     (7, 2, 10): _7X7_STRIDE_2,
+    (7, 2, 19): _7X7_STRIDE_2_WIDE,
+    (7, 2, 20): _7X7_STRIDE_2_WIDE,
 }
 
 
@@ -109,5 +117,6 @@ def map_depthwise(call: Call, weights: np.ndarray) -> Call | None:
         inputs=(View(source.tensor, 1, source.height * source.row_bytes),),
         outputs=(View(target.tensor, 1, target.height * target.row_bytes),),
         window=Window(),
-        scratch_bytes=12 * target.height + 16 * (kernel * core.weights_words + source.height * words),
+        scratch_bytes=12 * target.height * core.parts
+        + 16 * (kernel * core.weights_words + source.height * words),
     )

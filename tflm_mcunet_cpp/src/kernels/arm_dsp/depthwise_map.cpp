@@ -7,6 +7,7 @@ namespace {
 
 using arm_dsp::MapCore;
 using arm_dsp::MapJob;
+using arm_dsp::MapPart;
 using arm_dsp::MapRow;
 using arm_dsp::MapWiden;
 
@@ -17,7 +18,11 @@ void list_rows(const DepthwiseMapDsp& conv, int32_t row_bytes, MapRow* rows) {
     const int32_t low = first < 0 ? -first : 0;
     const int32_t reach = conv.height - first;
     const int32_t high = reach < core.kernel ? reach : core.kernel;
-    rows[y] = {(first + low) * row_bytes, low * core.weights_words * 4, entry_of(core, high - low)};
+    for (int32_t i = 0; i < core.parts; ++i) {
+      const MapPart& part = core.part[i];
+      *rows++ = {(first + low) * row_bytes + part.x, low * core.weights_words * 4,
+                 entry_of(core, part, high - low)};
+    }
   }
 }
 
@@ -27,8 +32,9 @@ void depthwise_map_dsp(const void* params, const void* const* rows, void* out, c
                        void* scratch) {
   const DepthwiseMapDsp& conv = *static_cast<const DepthwiseMapDsp*>(params);
   const MapCore& core = *conv.core;
+  const int32_t listed_rows = conv.output_height * core.parts;
   MapRow* const listed = static_cast<MapRow*>(scratch);
-  uint32_t* const weights = reinterpret_cast<uint32_t*>(listed + conv.output_height);
+  uint32_t* const weights = reinterpret_cast<uint32_t*>(listed + listed_rows);
   const int32_t weights_words = core.kernel * core.weights_words;
   uint32_t* const planes = weights + 4 * weights_words;
   const int32_t row_words = (conv.width + 1) / 2;
@@ -47,7 +53,7 @@ void depthwise_map_dsp(const void* params, const void* const* rows, void* out, c
   MapJob job = {};
   job.constant = conv.constant;
   job.shift = conv.shift;
-  job.rows_end = listed + conv.output_height;
+  job.rows_end = listed + listed_rows;
   job.rows = listed;
   job.weights_bytes = weights_words * 4;
   job.x_bytes = plane_bytes;

@@ -62,6 +62,55 @@ namespace {
                   TAP("r5", "r11", "r9") TAP("r6", "r11", "r8") TAP("r5", "r12", "r10")                     \
                       TAP("r6", "r12", "r9")
 
+// The left and the right half of an output row, five outputs each.
+#define ROW_3_1_10_LEFT                                                                                     \
+  "ldrd r7, r8, [r0]\n"                                                                                     \
+  "ldr.w r9, [r0, #8]\n"                                                                                    \
+  "add.w r0, r0, #20\n"                                                                                     \
+  "ldrd r10, r11, [r1], #8\n" TAP("r2", "r7", "r11") TAP("r3", "r7", "r10") TAP("r4", "r8", "r11")          \
+      TAP("r5", "r8", "r10") TAP("r6", "r9", "r11") LOW_HIGH("r3", "r8", "r11") HIGH_LOW("r4", "r7", "r10") \
+          LOW_HIGH("r5", "r9", "r11") HIGH_LOW("r6", "r8", "r10")
+#define ROW_3_1_10_RIGHT                                                                                    \
+  "ldrd r8, r9, [r0, #4]\n"                                                                                 \
+  "ldr.w r7, [r0], #20\n"                                                                                   \
+  "ldrd r10, r11, [r1], #8\n" TAP("r2", "r7", "r10") TAP("r3", "r8", "r11") TAP("r4", "r8", "r10")          \
+      TAP("r5", "r9", "r11") TAP("r6", "r9", "r10") LOW_HIGH("r2", "r8", "r11") HIGH_LOW("r3", "r7", "r10") \
+          LOW_HIGH("r4", "r9", "r11") HIGH_LOW("r5", "r8", "r10")
+// Words B1, B2, A0, A1.
+#define ROW_5_1_10(TAPS, LAST_TAPS) \
+  "ldrd r9, r10, [r0, #8]\n"        \
+  "ldrd r7, r8, [r0], #20\n"        \
+  "ldmia.w r1!, {r11, r12, lr}\n" TAPS "ldr.w r11, [r1], #4\n" LAST_TAPS
+#define ROW_5_1_10_LEFT                                                                                     \
+  ROW_5_1_10(LOW_HIGH("r2", "r8", "r12") TAP("r3", "r7", "r11") TAP("r4", "r7", "lr") HIGH_LOW(             \
+                 "r5", "r7", "lr") TAP("r6", "r8", "lr") TAP("r3", "r8", "r12") LOW_HIGH("r4", "r9", "r12") \
+                 TAP("r5", "r8", "r11") LOW_HIGH("r6", "r10", "r12") TAP("r5", "r9", "r12"),                \
+             TAP("r2", "r7", "r11") TAP("r4", "r8", "r11") TAP("r6", "r9", "r11"))
+#define ROW_5_1_10_RIGHT                                                                         \
+  ROW_5_1_10(HIGH_LOW("r2", "r7", "lr") TAP("r3", "r8", "lr") HIGH_LOW("r4", "r8", "lr")         \
+                 TAP("r5", "r9", "lr") HIGH_LOW("r6", "r9", "lr") TAP("r2", "r8", "r11")         \
+                     LOW_HIGH("r3", "r10", "r12") TAP("r4", "r9", "r11") TAP("r6", "r10", "r11") \
+                         TAP("r2", "r9", "r12") TAP("r4", "r10", "r12"),                         \
+             TAP("r3", "r9", "r11") TAP("r5", "r10", "r11"))
+#define ROW_7_2_20_LEFT \
+  "ldmia.w r1!, {r7-r10}\n"                                                                          \
+  "ldmia.w r0!, {r11, r12, lr}\n" TAP("r2", "r11", "r9") TAP("r3", "r11", "r8") HIGH_LOW("r4", "r11", "r7") \
+      TAP("r2", "r12", "r10") TAP("r3", "r12", "r9") TAP("r4", "r12", "r8") HIGH_LOW("r5", "r12", "r7") \
+          TAP("r3", "lr", "r10") TAP("r4", "lr", "r9") TAP("r5", "lr", "r8") HIGH_LOW("r6", "lr", "r7") \
+  "ldmia.w r0!, {r11, r12, lr}\n"                                                                    \
+  "add.w r0, r0, #16\n" TAP("r4", "r11", "r10") TAP("r5", "r11", "r9") TAP("r6", "r11", "r8")        \
+      TAP("r5", "r12", "r10") TAP("r6", "r12", "r9") TAP("r6", "lr", "r10")
+#define ROW_7_2_20_RIGHT                                                                         \
+  "ldmia.w r1!, {r7-r10}\n"                                                                      \
+  "ldmia.w r0!, {r11, r12, lr}\n" HIGH_LOW("r2", "r11", "r7") TAP("r2", "r12", "r8")             \
+      HIGH_LOW("r3", "r12", "r7") TAP("r2", "lr", "r9") TAP("r3", "lr", "r8")                    \
+          HIGH_LOW("r4", "lr", "r7") "ldmia.w r0!, {r11, r12, lr}\n" TAP("r2", "r11", "r10")     \
+              TAP("r3", "r11", "r9") TAP("r4", "r11", "r8") HIGH_LOW("r5", "r11", "r7")          \
+                  TAP("r3", "r12", "r10") TAP("r4", "r12", "r9") TAP("r5", "r12", "r8")          \
+                      HIGH_LOW("r6", "r12", "r7") TAP("r4", "lr", "r10") TAP("r5", "lr", "r9")   \
+                          TAP("r6", "lr", "r8") "ldr.w r11, [r0], #16\n" TAP("r5", "r11", "r10") \
+                              TAP("r6", "r11", "r9")
+
 // The multiplier, constant and shift to end sums with, and how one is ended.
 #define BY_LAYER(multiplier, constant, shift) \
   "ldrd " multiplier ", " constant            \
@@ -123,78 +172,100 @@ namespace {
 // Label 2: a channel, 1: an output row. The stack is MapJob: 0 multiplier, 4 constant, 8 shift, 12 to 35 what
 // sums begin with, 36 the list's next row, 40 its end, 44 its first, 48 x, 52 weights, 56 and 60 bytes from
 // channel to channel of both, 64 the row's output, 68 stride, 72 the channel's output, 76 stream, 80 its
-// step, 84 channels. (name, kernel rows, bytes of a row, what holds sums)
-#define MAP(name, kernel, bytes, ROW, sums, FINISH)            \
-  asm volatile(                                                \
-      "push {r4-r11, lr}\n"                                    \
-      "sub sp, sp, #88\n"                                      \
-      "mov lr, sp\n"                                           \
-      "ldmia.w r0!, {r1-r8}\n"                                 \
-      "stmia.w lr!, {r1-r8}\n"                                 \
-      "ldmia.w r0!, {r1-r8}\n"                                 \
-      "stmia.w lr!, {r1-r8}\n"                                 \
-      "ldmia.w r0!, {r1-r6}\n"                                 \
-      "stmia.w lr!, {r1-r6}\n"                                 \
-      "2:\n"                                                   \
-      "ldrd r8, r9, [sp, #72]\n"                               \
-      "ldr r10, [sp, #80]\n"                                   \
-      "ldrd r2, r3, [r9]\n"                                    \
-      "str r8, [sp, #64]\n"                                    \
-      "add r8, r8, #1\n"                                       \
-      "add r9, r9, r10\n"                                      \
-      "strd r8, r9, [sp, #72]\n"                               \
-      "str r3, [sp]\n"                                         \
-      "strd r2, r2, [sp, #12]\n"                               \
-      "strd r2, r2, [sp, #20]\n"                               \
-      "strd r2, r2, [sp, #28]\n"                               \
-      "ldr r8, [sp, #44]\n"                                    \
-      "1:\n"                                                   \
-      "ldmia.w r8!, {r0, r1, lr}\n"                            \
-      "ldrd r9, r10, [sp, #48]\n"                              \
-      "str r8, [sp, #36]\n"                                    \
-      "add r8, sp, #12\n"                                      \
-      "add r0, r0, r9\n"                                       \
-      "add r1, r1, r10\n"                                      \
-      "ldmia.w r8, {" sums                                     \
-      "}\n"                                                    \
-      "bx lr\n"                                                \
-      ".balign 4\n"                                            \
-      "tflm_mcunet_map_" name                                  \
-      ":\n"                                                    \
-      ".rept " kernel "\n" ROW                                 \
-      ".endr\n"                                                \
-      ".if . - tflm_mcunet_map_" name " - " kernel " * " bytes \
-      "\n"                                                     \
-      ".error \"a row has another length\"\n"                  \
-      ".endif\n" FINISH                                        \
-      "ldrd r8, r9, [sp, #36]\n"                               \
-      "str.w r12, [sp, #64]\n"                                 \
-      "cmp r8, r9\n"                                           \
-      "bne 1b\n"                                               \
-      "ldrd r0, r1, [sp, #48]\n"                               \
-      "ldrd r2, r3, [sp, #56]\n"                               \
-      "ldr r4, [sp, #84]\n"                                    \
-      "add r0, r0, r2\n"                                       \
-      "add r1, r1, r3\n"                                       \
-      "strd r0, r1, [sp, #48]\n"                               \
-      "subs r4, r4, #1\n"                                      \
-      "str r4, [sp, #84]\n"                                    \
-      "bne 2b\n"                                               \
-      "add sp, sp, #88\n"                                      \
+// step, 84 channels. (code of the kernel
+// rows, what holds sums, how they end)
+#define ROWS(name, kernel, bytes, ROW)                     \
+  "tflm_mcunet_map_" name                                  \
+  ":\n"                                                    \
+  ".rept " kernel "\n" ROW                                 \
+  ".endr\n"                                                \
+  ".if . - tflm_mcunet_map_" name " - " kernel " * " bytes \
+  "\n"                                                     \
+  ".error \"a row has another length\"\n"                  \
+  ".endif\n"
+#define HALVES(name, kernel, bytes, LEFT, right_bytes, RIGHT) \
+  ROWS(name, kernel, bytes, LEFT) "b.w 3f\n" ROWS(name "_right", kernel, right_bytes, RIGHT) "3:\n"
+#define MAP(rows, sums, FINISH)     \
+  asm volatile(                     \
+      "push {r4-r11, lr}\n"         \
+      "sub sp, sp, #88\n"           \
+      "mov lr, sp\n"                \
+      "ldmia.w r0!, {r1-r8}\n"      \
+      "stmia.w lr!, {r1-r8}\n"      \
+      "ldmia.w r0!, {r1-r8}\n"      \
+      "stmia.w lr!, {r1-r8}\n"      \
+      "ldmia.w r0!, {r1-r6}\n"      \
+      "stmia.w lr!, {r1-r6}\n"      \
+      "2:\n"                        \
+      "ldrd r8, r9, [sp, #72]\n"    \
+      "ldr r10, [sp, #80]\n"        \
+      "ldrd r2, r3, [r9]\n"         \
+      "str r8, [sp, #64]\n"         \
+      "add r8, r8, #1\n"            \
+      "add r9, r9, r10\n"           \
+      "strd r8, r9, [sp, #72]\n"    \
+      "str r3, [sp]\n"              \
+      "strd r2, r2, [sp, #12]\n"    \
+      "strd r2, r2, [sp, #20]\n"    \
+      "strd r2, r2, [sp, #28]\n"    \
+      "ldr r8, [sp, #44]\n"         \
+      "1:\n"                        \
+      "ldmia.w r8!, {r0, r1, lr}\n" \
+      "ldrd r9, r10, [sp, #48]\n"   \
+      "str r8, [sp, #36]\n"         \
+      "add r8, sp, #12\n"           \
+      "add r0, r0, r9\n"            \
+      "add r1, r1, r10\n"           \
+      "ldmia.w r8, {" sums          \
+      "}\n"                         \
+      "bx lr\n"                     \
+      ".balign 4\n" rows FINISH     \
+      "ldrd r8, r9, [sp, #36]\n"    \
+      "str.w r12, [sp, #64]\n"      \
+      "cmp r8, r9\n"                \
+      "bne 1b\n"                    \
+      "ldrd r0, r1, [sp, #48]\n"    \
+      "ldrd r2, r3, [sp, #56]\n"    \
+      "ldr r4, [sp, #84]\n"         \
+      "add r0, r0, r2\n"            \
+      "add r1, r1, r3\n"            \
+      "strd r0, r1, [sp, #48]\n"    \
+      "subs r4, r4, #1\n"           \
+      "str r4, [sp, #84]\n"         \
+      "bne 2b\n"                    \
+      "add sp, sp, #88\n"           \
       "pop {r4-r11, pc}\n")
 
 TFLM_MCUNET_ASSEMBLER void map_3_1_5(const MapJob*) {
-  MAP("3_1_5", "3", "44", ROW_3_1_5, "r2-r6", FINISH_5_BY_8);
+  MAP(ROWS("3_1_5", "3", "44", ROW_3_1_5), "r2-r6", FINISH_5_BY_8);
 }
 TFLM_MCUNET_ASSEMBLER void map_3_1_6(const MapJob*) {
-  MAP("3_1_6", "3", "48", ROW_3_1_6, "r2-r7", FINISH_6_BY_8);
+  MAP(ROWS("3_1_6", "3", "48", ROW_3_1_6), "r2-r7", FINISH_6_BY_8);
 }
-TFLM_MCUNET_ASSEMBLER void map_5_2_6(const MapJob*) { MAP("5_2_6", "5", "36", ROW_5_2_6, "r2-r4", FINISH_3); }
-TFLM_MCUNET_ASSEMBLER void map_7_1_3(const MapJob*) { MAP("7_1_3", "7", "40", ROW_7_1_3, "r2-r4", FINISH_3); }
-TFLM_MCUNET_ASSEMBLER void map_7_1_5(const MapJob*) { MAP("7_1_5", "7", "68", ROW_7_1_5, "r2-r6", FINISH_5); }
-TFLM_MCUNET_ASSEMBLER void map_7_1_6(const MapJob*) { MAP("7_1_6", "7", "80", ROW_7_1_6, "r2-r7", FINISH_6); }
+TFLM_MCUNET_ASSEMBLER void map_5_2_6(const MapJob*) {
+  MAP(ROWS("5_2_6", "5", "36", ROW_5_2_6), "r2-r4", FINISH_3);
+}
+TFLM_MCUNET_ASSEMBLER void map_7_1_3(const MapJob*) {
+  MAP(ROWS("7_1_3", "7", "40", ROW_7_1_3), "r2-r4", FINISH_3);
+}
+TFLM_MCUNET_ASSEMBLER void map_7_1_5(const MapJob*) {
+  MAP(ROWS("7_1_5", "7", "68", ROW_7_1_5), "r2-r6", FINISH_5);
+}
+TFLM_MCUNET_ASSEMBLER void map_7_1_6(const MapJob*) {
+  MAP(ROWS("7_1_6", "7", "80", ROW_7_1_6), "r2-r7", FINISH_6);
+}
 TFLM_MCUNET_ASSEMBLER void map_7_2_10(const MapJob*) {
-  MAP("7_2_10", "7", "76", ROW_7_2_10, "r2-r6", FINISH_5);
+  MAP(ROWS("7_2_10", "7", "76", ROW_7_2_10), "r2-r6", FINISH_5);
+}
+
+TFLM_MCUNET_ASSEMBLER void map_3_1_10(const MapJob*) {
+  MAP(HALVES("3_1_10", "3", "52", ROW_3_1_10_LEFT, "48", ROW_3_1_10_RIGHT), "r2-r6", FINISH_5_BY_8);
+}
+TFLM_MCUNET_ASSEMBLER void map_5_1_10(const MapJob*) {
+  MAP(HALVES("5_1_10", "5", "68", ROW_5_1_10_LEFT, "68", ROW_5_1_10_RIGHT), "r2-r6", FINISH_5);
+}
+TFLM_MCUNET_ASSEMBLER void map_7_2_20(const MapJob*) {
+  MAP(HALVES("7_2_20", "7", "84", ROW_7_2_20_LEFT, "92", ROW_7_2_20_RIGHT), "r2-r6", FINISH_5);
 }
 
 // Registers: r0 stream, r1 weights, r2 channels left, r3 bytes of the stream that the rows leave, r4 and r5 a
@@ -243,6 +314,13 @@ TFLM_MCUNET_ASSEMBLER void expand_3(const int32_t*, uint32_t*, int32_t, int32_t)
 TFLM_MCUNET_ASSEMBLER void expand_5_2(const int32_t*, uint32_t*, int32_t, int32_t) {
   EXPAND("5", "33", EXPAND_5);
 }
+TFLM_MCUNET_ASSEMBLER void expand_5_1(const int32_t*, uint32_t*, int32_t, int32_t) {
+  EXPAND("5", "33",
+         "ldr r4, [r0]\n"
+         "ldrb r5, [r0, #4]\n"
+         "adds r0, r0, #5\n" TIMES_256("r8", "r9", "r4") "lsl r5, r5, #8\n" ACROSS("r6", "r8", "r9")
+             ACROSS("r7", "r9", "r5") "stmia r1!, {r6-r9}\n");
+}
 TFLM_MCUNET_ASSEMBLER void expand_7_1(const int32_t*, uint32_t*, int32_t, int32_t) {
   EXPAND("7", "57",
          LOAD_7 "and r11, r5, #0xFF00\n" TIMES_256("r8", "r9", "r4") "and r10, lr, r5, lsl #8\n" ACROSS(
@@ -255,6 +333,12 @@ TFLM_MCUNET_ASSEMBLER void expand_7_2(const int32_t*, uint32_t*, int32_t, int32_
 }
 
 extern "C" {
+extern const char tflm_mcunet_map_3_1_10[];
+extern const char tflm_mcunet_map_3_1_10_right[];
+extern const char tflm_mcunet_map_5_1_10[];
+extern const char tflm_mcunet_map_5_1_10_right[];
+extern const char tflm_mcunet_map_7_2_20[];
+extern const char tflm_mcunet_map_7_2_20_right[];
 extern const char tflm_mcunet_map_3_1_5[];
 extern const char tflm_mcunet_map_3_1_6[];
 extern const char tflm_mcunet_map_5_2_6[];
@@ -266,17 +350,42 @@ extern const char tflm_mcunet_map_7_2_10[];
 
 }  // namespace
 
-const MapCore kMap3x3Stride1Width5 = {map_3_1_5, expand_3, tflm_mcunet_map_3_1_5, 44, 3, 1, 2};
-const MapCore kMap3x3Stride1Width6 = {map_3_1_6, expand_3, tflm_mcunet_map_3_1_6, 48, 3, 1, 2};
-const MapCore kMap5x5Stride2Width6 = {map_5_2_6, expand_5_2, tflm_mcunet_map_5_2_6, 36, 5, 2, 3};
-const MapCore kMap7x7Stride1Width3 = {map_7_1_3, expand_7_1, tflm_mcunet_map_7_1_3, 40, 7, 1, 7};
-const MapCore kMap7x7Stride1Width5 = {map_7_1_5, expand_7_1, tflm_mcunet_map_7_1_5, 68, 7, 1, 7};
-const MapCore kMap7x7Stride1Width6 = {map_7_1_6, expand_7_1, tflm_mcunet_map_7_1_6, 80, 7, 1, 7};
-const MapCore kMap7x7Stride2Width10 = {map_7_2_10, expand_7_2, tflm_mcunet_map_7_2_10, 76, 7, 2, 4};
+const MapCore kMap3x3Stride1Width5 = {map_3_1_5, expand_3, 3, 1, 2, 1, {{tflm_mcunet_map_3_1_5, 44, 0}}};
+const MapCore kMap3x3Stride1Width6 = {map_3_1_6, expand_3, 3, 1, 2, 1, {{tflm_mcunet_map_3_1_6, 48, 0}}};
+const MapCore kMap5x5Stride2Width6 = {map_5_2_6, expand_5_2, 5, 2, 3, 1, {{tflm_mcunet_map_5_2_6, 36, 0}}};
+const MapCore kMap7x7Stride1Width3 = {map_7_1_3, expand_7_1, 7, 1, 7, 1, {{tflm_mcunet_map_7_1_3, 40, 0}}};
+const MapCore kMap7x7Stride1Width5 = {map_7_1_5, expand_7_1, 7, 1, 7, 1, {{tflm_mcunet_map_7_1_5, 68, 0}}};
+const MapCore kMap7x7Stride1Width6 = {map_7_1_6, expand_7_1, 7, 1, 7, 1, {{tflm_mcunet_map_7_1_6, 80, 0}}};
+const MapCore kMap7x7Stride2Width10 = {map_7_2_10, expand_7_2, 7, 2, 4, 1, {{tflm_mcunet_map_7_2_10, 76, 0}}};
 
-uint32_t entry_of(const MapCore& core, int32_t rows) {
-  const uint32_t skipped = static_cast<uint32_t>((core.kernel - rows) * core.row_bytes);
-  return (reinterpret_cast<uint32_t>(core.code) | 1) + skipped;
+const MapCore kMap3x3Stride1Width10 = {
+    map_3_1_10,
+    expand_3,
+    3,
+    1,
+    2,
+    2,
+    {{tflm_mcunet_map_3_1_10, 52, 0}, {tflm_mcunet_map_3_1_10_right, 48, 8}}};
+const MapCore kMap5x5Stride1Width10 = {
+    map_5_1_10,
+    expand_5_1,
+    5,
+    1,
+    4,
+    2,
+    {{tflm_mcunet_map_5_1_10, 68, 0}, {tflm_mcunet_map_5_1_10_right, 68, 4}}};
+const MapCore kMap7x7Stride2Width20 = {
+    map_7_2_20,
+    expand_7_2,
+    7,
+    2,
+    4,
+    2,
+    {{tflm_mcunet_map_7_2_20, 84, 0}, {tflm_mcunet_map_7_2_20_right, 92, 12}}};
+
+uint32_t entry_of(const MapCore& core, const MapPart& part, int32_t rows) {
+  const uint32_t skipped = static_cast<uint32_t>((core.kernel - rows) * part.row_bytes);
+  return (reinterpret_cast<uint32_t>(part.code) | 1) + skipped;
 }
 
 // Registers: r0 source, r1 step, r2 pairs left, r3 plane, r4 offset, r5 pitch, r6 3 * pitch, r7-r10 columns
@@ -326,6 +435,10 @@ TFLM_MCUNET_ASSEMBLER void widen_map(const MapWiden*) {
 
 namespace {
 
+constexpr int32_t words_of(int32_t kernel, int32_t stride) {
+  return kernel == 3 ? 2 : (stride == 2 ? (kernel + 1) / 2 : (kernel == 5 ? 4 : 7));
+}
+
 // The weight of a tap in a kernel row as `expand` leaves it.
 int32_t weight_of(const uint32_t* words, int32_t kernel, int32_t stride, int32_t tap) {
   if (kernel == 3) {
@@ -334,20 +447,24 @@ int32_t weight_of(const uint32_t* words, int32_t kernel, int32_t stride, int32_t
   if (kernel == 7 && stride == 2) {
     return static_cast<int16_t>(tap == 0 ? words[0] : words[(tap + 1) / 2] >> (16 * ((tap + 1) % 2)));
   }
+  if (kernel == 5 && stride == 1) {
+    return static_cast<int16_t>(tap < 4 ? words[2 + tap / 2] >> (16 * (tap % 2)) : words[1] >> 16);
+  }
   const uint32_t* const pairs = stride == 1 ? words + 3 : words;
   return static_cast<int16_t>(pairs[tap / 2] >> (16 * (tap % 2)));
 }
 
-template <int32_t kernel, int32_t stride, int32_t width, int32_t pad>
+template <int32_t kernel, int32_t stride, int32_t width, int32_t pad, int32_t parts>
 void run(const MapJob* job) {
-  constexpr int32_t words = kernel == 3 ? 2 : (stride == 1 ? 7 : (kernel + 1) / 2);
+  constexpr int32_t words = words_of(kernel, stride);
   constexpr int32_t row_words = (width + 1) / 2;
   constexpr int32_t count = (width + stride - 1) / stride;
   for (int32_t c = 0; c < job->channels; ++c) {
     const int32_t* const stream = job->stream + c * (job->stream_bytes / 4);
     int8_t* out = job->out + c;
     for (const MapRow* row = job->rows; row != job->rows_end; ++row) {
-      for (int32_t i = 0; i < count; ++i, out += job->stride) {
+      const int32_t first = static_cast<int32_t>(row - job->rows) % parts * (count / parts);
+      for (int32_t i = first; i < first + count / parts; ++i, out += job->stride) {
         uint32_t sum = static_cast<uint32_t>(stream[0]);
         for (int32_t y = 0; y < static_cast<int32_t>(row->entry); ++y) {
           const uint32_t* const x = job->x + (c * job->x_bytes + row->x) / 4 + y * row_words;
@@ -392,10 +509,11 @@ void expand(const int32_t* stream, uint32_t* weights, int32_t channels, int32_t 
       if (kernel == 7 && stride == 2) {
         *weights++ = pair_of(w[0], 0);
       }
-      for (int32_t tap = 1; kernel == 7 && tap < kernel; tap += 2) {
+      for (int32_t tap = 1; (kernel == 7 || stride == 1) && tap < kernel; tap += 2) {
         *weights++ = pair_of(w[tap], w[tap + 1]);
       }
-      for (int32_t tap = 0; !(kernel == 7 && stride == 2) && tap < kernel; tap += 2) {
+      const int32_t end = kernel == 7 && stride == 2 ? 0 : (kernel == 5 && stride == 1 ? 4 : kernel);
+      for (int32_t tap = 0; tap < end; tap += 2) {
         *weights++ = pair_of(w[tap], w[tap + 1]);
       }
     }
@@ -404,15 +522,19 @@ void expand(const int32_t* stream, uint32_t* weights, int32_t channels, int32_t 
 
 }  // namespace
 
-const MapCore kMap3x3Stride1Width5 = {run<3, 1, 5, 1>, expand<3, 1>, nullptr, 0, 3, 1, 2};
-const MapCore kMap3x3Stride1Width6 = {run<3, 1, 6, 1>, expand<3, 1>, nullptr, 0, 3, 1, 2};
-const MapCore kMap5x5Stride2Width6 = {run<5, 2, 6, 2>, expand<5, 2>, nullptr, 0, 5, 2, 3};
-const MapCore kMap7x7Stride1Width3 = {run<7, 1, 3, 3>, expand<7, 1>, nullptr, 0, 7, 1, 7};
-const MapCore kMap7x7Stride1Width5 = {run<7, 1, 5, 3>, expand<7, 1>, nullptr, 0, 7, 1, 7};
-const MapCore kMap7x7Stride1Width6 = {run<7, 1, 6, 3>, expand<7, 1>, nullptr, 0, 7, 1, 7};
-const MapCore kMap7x7Stride2Width10 = {run<7, 2, 10, 3>, expand<7, 2>, nullptr, 0, 7, 2, 4};
+const MapCore kMap3x3Stride1Width5 = {run<3, 1, 5, 1, 1>, expand<3, 1>, 3, 1, 2, 1, {}};
+const MapCore kMap3x3Stride1Width6 = {run<3, 1, 6, 1, 1>, expand<3, 1>, 3, 1, 2, 1, {}};
+const MapCore kMap5x5Stride2Width6 = {run<5, 2, 6, 2, 1>, expand<5, 2>, 5, 2, 3, 1, {}};
+const MapCore kMap7x7Stride1Width3 = {run<7, 1, 3, 3, 1>, expand<7, 1>, 7, 1, 7, 1, {}};
+const MapCore kMap7x7Stride1Width5 = {run<7, 1, 5, 3, 1>, expand<7, 1>, 7, 1, 7, 1, {}};
+const MapCore kMap7x7Stride1Width6 = {run<7, 1, 6, 3, 1>, expand<7, 1>, 7, 1, 7, 1, {}};
+const MapCore kMap7x7Stride2Width10 = {run<7, 2, 10, 3, 1>, expand<7, 2>, 7, 2, 4, 1, {}};
 
-uint32_t entry_of(const MapCore&, int32_t rows) { return static_cast<uint32_t>(rows); }
+const MapCore kMap3x3Stride1Width10 = {run<3, 1, 10, 1, 2>, expand<3, 1>, 3, 1, 2, 2, {}};
+const MapCore kMap5x5Stride1Width10 = {run<5, 1, 10, 2, 2>, expand<5, 1>, 5, 1, 4, 2, {}};
+const MapCore kMap7x7Stride2Width20 = {run<7, 2, 20, 3, 2>, expand<7, 2>, 7, 2, 4, 2, {}};
+
+uint32_t entry_of(const MapCore&, const MapPart&, int32_t rows) { return static_cast<uint32_t>(rows); }
 
 void widen_map(const MapWiden* columns) {
   const int8_t* source = columns->source;

@@ -8,8 +8,8 @@
 namespace tflm_mcunet {
 namespace arm_dsp {
 
-// What an output row reads: byte offsets into a channel's plane and into its weights, and where the assembler
-// begins, so that it takes the kernel rows that exist; elsewhere their number.
+// What an output row, or a part of it, reads: byte offsets into a channel's plane and into its weights, and
+// where the assembler begins, so that it takes the kernel rows that exist; elsewhere their number.
 struct MapRow {
   int32_t x;
   int32_t weights;
@@ -38,16 +38,23 @@ struct MapJob {
   int32_t channels;      // at least 1
 };
 
-// One shape: its loop, what widens its weights for it, and their words for each kernel row. The assembler's
-// rows begin at `code` and are `row_bytes` long.
+// Outputs of a row that are computed together: the assembler's code of kernel rows, the bytes of one, and
+// where the words that they read begin, in bytes.
+struct MapPart {
+  const char* code;
+  int32_t row_bytes;
+  int32_t x;
+};
+
+// One shape: its loop, what widens its weights for it, and their words for each kernel row.
 struct MapCore {
   void (*run)(const MapJob* job);
   void (*expand)(const int32_t* stream, uint32_t* weights, int32_t channels, int32_t stream_bytes);
-  const char* code;
-  int32_t row_bytes;
   int32_t kernel;
   int32_t stride;
   int32_t weights_words;
+  int32_t parts;  // 1 or 2 of the same number of outputs
+  MapPart part[2];
 };
 
 // Named by kernel, stride and the map's columns, which are padded by half a kernel on the left. Each is
@@ -57,14 +64,17 @@ struct MapCore {
 constexpr int32_t kMapShift = 8;
 extern const MapCore kMap3x3Stride1Width5;
 extern const MapCore kMap3x3Stride1Width6;
+extern const MapCore kMap3x3Stride1Width10;
+extern const MapCore kMap5x5Stride1Width10;
 extern const MapCore kMap5x5Stride2Width6;
 extern const MapCore kMap7x7Stride1Width3;
 extern const MapCore kMap7x7Stride1Width5;
 extern const MapCore kMap7x7Stride1Width6;
 extern const MapCore kMap7x7Stride2Width10;
+extern const MapCore kMap7x7Stride2Width20;
 
 // For `rows` kernel rows, at least 1.
-uint32_t entry_of(const MapCore& core, int32_t rows);
+uint32_t entry_of(const MapCore& core, const MapPart& part, int32_t rows);
 
 // Four channels of a map, to be widened to a plane for each, two columns to a word, less the zero point. The
 // assembler knows the order of the fields.
