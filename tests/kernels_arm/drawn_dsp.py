@@ -121,7 +121,7 @@ class Drawer:
         )
 
     def wide_depthwise_conv_2d(self) -> None:
-        shape = (1, self.between(1, 10), self.between(16, 40), self.pick(3, 4, 5, 8))
+        shape = (1, self.between(1, 10), self.between(11, 40), self.pick(3, 4, 5, 8))
         x = self.builder.input(shape, scale=0.05, zero_point=self.zero_point())
         kernel, stride = self.pick(5, 7), self.pick(1, 2)
         y = self.builder.depthwise_conv_2d(

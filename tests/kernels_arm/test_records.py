@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from affines import drawn_affine
 
-from tflm_mcunet.codegen.arm_dsp.records import BITS, Records, records, records_at, step_sums
+from tflm_mcunet.codegen.arm_dsp.records import BITS, Records, constants_at, records, records_at, step_sums
 from tflm_mcunet.codegen.merged_requantize import CLAMP, SATURATE, SIGN_FIX, Affine
 
 
@@ -160,6 +160,25 @@ def test_records_of_a_given_shift_are_exact(shift: int, has_constant: bool) -> N
         for channel in range(3):
             sums = telling_sums(affine, channel, int(smallest[channel]), int(largest[channel]), random)
             computed = kernel_outputs(found, affine, channel, sums, offset)
+            assert (computed == reference_outputs(affine, channel, sums)).all(), (affine, channel)
+            checked += len(sums)
+    assert checked > 100_000
+
+
+def test_constants_of_a_given_shift_are_exact() -> None:
+    random = np.random.default_rng(23)
+    checked = 0
+    for _ in range(400):
+        affine = drawn_affine(random, 3)
+        reach = 1 << random.integers(6, 20, 3)
+        smallest, largest = -reach // 2, reach // 3
+        found = constants_at(affine, smallest, largest, 11, 11)
+        if found is None:
+            continue
+        for channel, (multiplier, constant) in enumerate(zip(*found, strict=True)):
+            sums = telling_sums(affine, channel, int(smallest[channel]), int(largest[channel]), random)
+            value = ((sums << 11) * int(multiplier) >> 32) + int(constant)
+            computed = np.clip(value >> 11, affine.low, affine.high)
             assert (computed == reference_outputs(affine, channel, sums)).all(), (affine, channel)
             checked += len(sums)
     assert checked > 100_000

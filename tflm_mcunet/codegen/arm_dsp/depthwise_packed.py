@@ -6,18 +6,25 @@ from dataclasses import replace
 
 import numpy as np
 
-from tflm_mcunet.codegen.call import Call, Constant, Params, View
-from tflm_mcunet.codegen.layer_sums import layer_constants, sum_bounds
+from tflm_mcunet.codegen.arm_dsp.records import constants_at
+from tflm_mcunet.codegen.call import Call, Constant, Params, Symbol, View
+from tflm_mcunet.codegen.layer_sums import layer_affine, layer_constants, sum_bounds
 from tflm_mcunet.codegen.merged_requantize import SATURATE
 
 #: Bytes of widened rows that a call may take; where they take more, rows roll.
-_MOST_HELD_BYTES = 4096
+_MOST_HELD_BYTES = 6144
 
 #: Sums are scaled by 2^11, and each of the three parts of one stays below 2^20.
 _SCALE, _REACH = 11, 1 << 20
 
+#: `kPackedShift`.
+_SHIFT = 11
+
+#: `PackedFinish`.
+_FIXED, _SHIFTED, _SUMS = 0, 1, 2
+
 #: Output columns from which on the kernel takes fewer instructions than the one for narrow rows.
-_LEAST_WIDTH = 16
+_LEAST_WIDTH = 9
 
 
 def packed_depthwise(call: Call, weights: np.ndarray, is_layer: bool) -> Call | None:
@@ -32,12 +39,18 @@ def packed_depthwise(call: Call, weights: np.ndarray, is_layer: bool) -> Call | 
     channels, kernel, stride = fields["input_channels"], fields["kernel_w"], fields["stride_w"]
     if call.width < _LEAST_WIDTH or not is_layer:
         return None  # the other kernel takes fewer instructions
-    found = layer_constants(fields, weights.reshape(channels, -1), _SCALE)
-    if found is None:
-        return None
     smallest, largest = sum_bounds(fields, weights.reshape(channels, -1))
     given_bias = fields["bias"].values.astype(np.int64) if fields["bias"] else np.zeros(channels, np.int64)
-    bias = found.bias.astype(np.int64) >> _SCALE
+    regular = constants_at(layer_affine(fields), smallest, largest, _SCALE, _SHIFT)
+    if regular is not None:
+        bias, finish, core_finish, shifts = given_bias, SATURATE, _FIXED, np.zeros(0, np.int32)
+    else:
+        found = layer_constants(fields, weights.reshape(channels, -1), _SCALE)
+        if found is None:
+            return None
+        bias, finish, shifts = found.bias.astype(np.int64) >> _SCALE, found.finish, found.shift
+        core_finish = _SHIFTED if finish == SATURATE else _SUMS
+        regular = found.multiplier, found.constant
     reach = (
         smallest + bias - given_bias,
         largest + bias - given_bias,
@@ -50,23 +63,20 @@ def packed_depthwise(call: Call, weights: np.ndarray, is_layer: bool) -> Call | 
     words = _words(call.width, kernel, stride)
     slots = kernel + (rows - 1) * stride
     is_rolling = slots * words * 16 > _MOST_HELD_BYTES
-    columns = (bias, found.multiplier, found.constant, found.shift)
+    stream = np.concatenate((np.stack((bias, *regular), axis=1), _ordered(weights, stride)), axis=1)
     given = {
-        "stream": Constant(
-            np.concatenate((np.stack(columns, axis=1), _ordered(weights, stride)), axis=1).astype(np.int32)
-        ),
+        "core": Symbol(f"&arm_dsp::kPacked{kernel}x{kernel}Stride{stride}"),
+        "stream": Constant(np.concatenate((stream.reshape(-1), shifts)).astype(np.int32)),
         "channels": channels,
-        "kernel": kernel,
-        "stride": stride,
         "output_rows": rows,
         "is_rolling": int(is_rolling),
-        "finish": found.finish,
-        "is_regular": int(found.finish == SATURATE),
+        "finish": finish,
+        "core_finish": core_finish,
         **{k: fields[k] for k in ("input_width", "pad_left", "input_zero_point", "output_min", "output_max")},
     }
     source, target = call.inputs[0], call.outputs[0]
     weights_bytes = kernel * (kernel + 1) // 2 * 16 * (2 if is_rolling else 1)
-    sums_bytes = 0 if found.finish == SATURATE else 16 * call.width
+    sums_bytes = 16 * call.width if core_finish == _SUMS else 0
     return replace(
         call,
         kernel="depthwise_packed_dsp_row",
@@ -86,13 +96,11 @@ def _words(width: int, kernel: int, stride: int) -> int:
 
 
 def _ordered(weights: np.ndarray, stride: int) -> np.ndarray:
-    """Weights [channels, kernel, kernel] as `DepthwisePackedDsp::stream` has them: two words for each kernel row."""
+    """Weights [channels, kernel, kernel] as `DepthwisePackedDsp::stream` has them: bytes, filled up to a word."""
     channels, kernel, _ = weights.shape
-    padded = np.zeros((channels, kernel, 9), np.int8)
-    padded[:, :, :kernel] = weights
-    order = (
-        list(range(8))
-        if stride == 1
-        else [0, 2, 4, 6 if kernel == 7 else 8, 1, 3, 5 if kernel == 7 else 8, 8]
-    )
-    return np.ascontiguousarray(padded[:, :, order]).reshape(channels, -1).view("<i4")
+    order = list(range(kernel))
+    if stride == 2:
+        order = [0, 2, 4, 6, 1, 3, 5] if kernel == 7 else [0, 2, 1, 3, 4]
+    padded = np.zeros((channels, -(-kernel * kernel // 4) * 4), np.int8)
+    padded[:, : kernel * kernel] = weights[:, :, order].reshape(channels, -1)
+    return padded.view("<i4")

@@ -138,6 +138,47 @@ def records_at(
     return Records(*fitted, None, layer.is_constant, constant, shift, SATURATE)
 
 
+def constants_at(
+    affine: Affine, smallest: np.ndarray, largest: np.ndarray, bits: int, shift: int
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Multiplier and constant of each channel for kernels that know one shift and whose biases stay as they are.
+
+    Args:
+        affine: Affine. Without a sign fix, else there are none.
+        smallest, largest: int array. Bounds of each channel's sum over all inputs, its bias included.
+        bits: int. The kernel's sums are those of TFLite Micro times 2^bits.
+        shift: int.
+
+    Returns:
+        Two int32 arrays, or None where a channel has none that are exact.
+    """
+    layer = _layer(affine, smallest, largest, np.zeros_like(smallest), bits)
+    if layer is None or finish_of(affine) != SATURATE or (layer.exponents < shift)[~layer.is_constant].any():
+        return None
+    multiplier = np.zeros(len(layer.steps), np.int64)
+    constant = (layer.first_outputs << shift) + (1 << (shift - 1))
+    missing = np.flatnonzero(~layer.is_constant)
+    rounded = np.round(affine.multiplier * np.exp2(shift - layer.exponents)).astype(np.int64)
+    targets = _outputs(affine)[None, :] << shift
+    for move in _MOVES:
+        tried = np.clip(rounded[missing] + move, 1, _INT32 - 1)
+        steps = layer.steps[missing]
+        is_reached = (steps > layer.smallest[missing, None]) & (steps <= layer.largest[missing, None])
+        steps = np.where(is_reached, steps, 0)
+        at, below = ((v << bits) * tried[:, None] >> 32 for v in (steps, steps - 1))
+        least = np.where(is_reached, targets - at, -_INT32).max(axis=1)
+        most = np.where(is_reached, targets - below - 1, _INT32).min(axis=1)
+        is_found = least <= most
+        found = missing[is_found]
+        multiplier[found], constant[found] = tried[is_found], ((least + most) // 2)[is_found]
+        missing = missing[~is_found]
+        if not len(missing):
+            break
+    ends = (np.stack((layer.smallest, layer.largest)) << bits) * multiplier >> 32
+    is_in_range = not len(missing) and bool((np.abs(ends + constant) < _INT32).all())
+    return (_int32(multiplier), _int32(constant)) if is_in_range else None
+
+
 def _stays_in_range(layer: _Layer, bias: np.ndarray, constant: int, shift: int) -> bool:
     """Whether no channel's acc, and no constant after it, leaves 32 bits."""
     moved = (bias.astype(np.int64) - (layer.offset << layer.bits) + _INT32) % (2 * _INT32) - _INT32

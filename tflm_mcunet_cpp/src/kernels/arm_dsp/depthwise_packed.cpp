@@ -13,7 +13,7 @@ using arm_dsp::PackedColumns;
 using arm_dsp::PackedEnding;
 using arm_dsp::PackedJob;
 
-constexpr int32_t kStreamHead = 4;  // bias, multiplier, constant and shift of a channel
+constexpr int32_t kStreamHead = 3;  // bias, multiplier and constant of a channel
 
 // The kernel rows that exist.
 struct Span {
@@ -37,18 +37,21 @@ class DepthwisePacked {
  public:
   DepthwisePacked(const DepthwisePackedDsp& conv, const Columns& columns, void* scratch)
       : conv_(conv),
+        kernel_(conv.core->kernel),
+        stride_(conv.core->stride),
+        finish_(static_cast<arm_dsp::PackedFinish>(conv.core_finish)),
         count_(columns.end - columns.begin),
-        words_(arm_dsp::packed_words(count_, conv.kernel, conv.stride)),
-        row_words_((conv.kernel + 1) / 2),
-        window_(conv.kernel + (conv.output_rows - 1) * conv.stride),
-        slots_(conv.is_rolling != 0 ? conv.kernel : window_),
+        words_(arm_dsp::packed_words(count_, kernel_, stride_)),
+        row_words_((kernel_ + 1) / 2),
+        window_(kernel_ + (conv.output_rows - 1) * stride_),
+        slots_(conv.is_rolling != 0 ? kernel_ : window_),
         endings_(static_cast<PackedEnding*>(scratch)),
         weights_(reinterpret_cast<int32_t*>(endings_ + 4)),
-        weights_words_(conv.kernel * row_words_ * (conv.is_rolling != 0 ? 2 : 1)),
+        weights_words_(kernel_ * row_words_ * (conv.is_rolling != 0 ? 2 : 1)),
         x_(weights_ + 4 * weights_words_),
         sums_(x_ + 4 * slots_ * words_) {
     memset(x_, 0, static_cast<uint32_t>(16 * slots_ * words_));
-    for (int32_t phase = 0; phase < conv.stride; ++phase) {
+    for (int32_t phase = 0; phase < stride_; ++phase) {
       lay_out(columns, phase);
     }
   }
@@ -56,12 +59,12 @@ class DepthwisePacked {
   // The channels from `channel` on, at most four, of every row.
   void run(const void* const* rows, int8_t* out, int32_t channel) {
     const int32_t channels = conv_.channels - channel < 4 ? conv_.channels - channel : 4;
-    const int32_t stream_words = kStreamHead + 2 * conv_.kernel;
+    const int32_t stream_words = stream_words_of();
     const int32_t* const stream = conv_.stream + channel * stream_words;
     for (int32_t c = 0; c < channels; ++c) {
-      prepare(stream + c * stream_words, c);
+      prepare(stream + c * stream_words, c, shift_of(channel + c));
     }
-    const bool is_sum = conv_.is_regular == 0;
+    const bool is_sum = finish_ == arm_dsp::kPackedSums;
     PackedJob job;
     begin(is_sum, channels, &job);
     int32_t held = 0;
@@ -71,25 +74,25 @@ class DepthwisePacked {
       }
     }
     for (int32_t y = 0; y < conv_.output_rows; ++y, out += count_ * conv_.channels) {
-      const int32_t first = y * conv_.stride;
-      Span span = {0, conv_.kernel};
+      const int32_t first = y * stride_;
+      Span span = {0, kernel_};
       if (conv_.is_rolling != 0) {
-        for (; held < first + conv_.kernel; ++held) {
-          widen(rows[held], held % conv_.kernel, channel);
+        for (; held < first + kernel_; ++held) {
+          widen(rows[held], held % kernel_, channel);
         }
         job.x = x_;
-        span.first = (conv_.kernel - first % conv_.kernel) % conv_.kernel;
+        span.first = (kernel_ - first % kernel_) % kernel_;
       } else {
-        span = existing(rows + first, conv_.kernel);
+        span = existing(rows + first, kernel_);
         job.x = x_ + (first + span.first) * words_;
       }
       job.weights = weights_ + span.first * row_words_;
-      job.row_bytes = span.count * row_words_ * 4;
+      arm_dsp::set_packed_code(*conv_.core, span.count, finish_, &job);
       job.endings = endings_;
       job.out = is_sum ? static_cast<void*>(sums_) : out;
-      arm_dsp::depthwise_packed(&job, conv_.kernel, conv_.stride, is_sum);
+      arm_dsp::depthwise_packed(&job, *conv_.core, finish_);
       for (int32_t c = 0; is_sum && c < channels; ++c) {
-        finish(sums_ + c * count_, stream + c * stream_words, out + c);
+        finish(sums_ + c * count_, channel + c, out + c);
       }
     }
   }
@@ -97,7 +100,7 @@ class DepthwisePacked {
  private:
   // Where the columns of a row go; at stride 2 those of even and of odd ones.
   void lay_out(const Columns& columns, int32_t phase) {
-    const int32_t stride = conv_.stride;
+    const int32_t stride = stride_;
     const int32_t first = columns.begin * stride - conv_.pad_left + phase;
     const int32_t low = first < 0 ? (-first + stride - 1) / stride : 0;
     const int32_t reach = (conv_.input_width - first + stride - 1) / stride;
@@ -125,29 +128,32 @@ class DepthwisePacked {
       }
       return;
     }
-    for (int32_t phase = 0; phase < conv_.stride; ++phase) {
+    for (int32_t phase = 0; phase < stride_; ++phase) {
       PackedColumns& place = columns_[phase];
       place.row = static_cast<const int8_t*>(row) + offsets_[phase] + channel;
       place.to = to + starts_[phase];
-      arm_dsp::widen_packed(&place, conv_.stride);
+      arm_dsp::widen_packed(&place, stride_);
     }
   }
 
-  void prepare(const int32_t* stream, int32_t c) {
+  int32_t stream_words_of() const { return kStreamHead + (kernel_ * kernel_ + 3) / 4; }
+
+  int32_t shift_of(int32_t channel) const {
+    const int32_t* const shifts = conv_.stream + conv_.channels * stream_words_of();
+    return finish_ == arm_dsp::kPackedFixed ? 0 : shifts[channel];
+  }
+
+  void prepare(const int32_t* stream, int32_t c, int32_t shift) {
     int32_t* const weights = weights_ + c * weights_words_;
-    const int32_t words = conv_.kernel * row_words_;
-    arm_dsp::pack_weights(stream + kStreamHead, conv_.kernel, row_words_, weights);
+    const int32_t words = kernel_ * row_words_;
+    arm_dsp::pack_weights(reinterpret_cast<const int8_t*>(stream + kStreamHead), kernel_, weights);
     if (conv_.is_rolling != 0) {
       memcpy(weights + words, weights, static_cast<uint32_t>(4 * words));
     }
-    const uint64_t bias = static_cast<uint64_t>(static_cast<int64_t>(stream[0]));
-    const uint64_t begin = (bias << arm_dsp::kPackedBits) + (bias << (2 * arm_dsp::kPackedBits));
-    endings_[c] = {
-        {static_cast<uint32_t>(begin), static_cast<uint32_t>(begin >> 32)}, stream[1], stream[2], stream[3]};
+    endings_[c] = arm_dsp::packed_ending(stream[0], stream[1], stream[2], shift);
   }
 
   void begin(bool is_sum, int32_t channels, PackedJob* job) const {
-    const arm_dsp::PackedCode code = arm_dsp::packed_code(count_, conv_.kernel, conv_.stride, is_sum);
     job->pitch = words_ * 4;
     job->stride = is_sum ? 4 : conv_.channels;
     job->x_bytes = slots_ * words_ * 4;
@@ -155,17 +161,17 @@ class DepthwisePacked {
     job->out_step = is_sum ? 4 * count_ : 1;
     job->channels = channels;
     job->count = count_;
-    job->advance = 12 * conv_.stride;
-    job->rows = code.rows;
-    job->tail = code.tail;
-    job->last = code.last;
+    job->advance = 12 * stride_;
   }
 
-  void finish(const int32_t* sums, const int32_t* stream, int8_t* out) const {
+  void finish(const int32_t* sums, int32_t channel, int8_t* out) const {
+    const int32_t stream_words = stream_words_of();
+    const int32_t* const stream = conv_.stream + channel * stream_words;
+    const int32_t shift = shift_of(channel);
     const int32_t fix = conv_.finish == arm_dsp::kSaturate ? 0 : 1 << 10;
     for (int32_t i = 0; i < count_; ++i, out += conv_.channels) {
       const int32_t constant = stream[2] - (sums[i] < 0 ? fix : 0);
-      const int32_t value = arm_dsp::scale(sums[i], stream[1], constant) >> stream[3];
+      const int32_t value = arm_dsp::scale(sums[i], stream[1], constant) >> shift;
       *out = static_cast<int8_t>(value < conv_.output_min
                                      ? conv_.output_min
                                      : (value > conv_.output_max ? conv_.output_max : value));
@@ -173,6 +179,9 @@ class DepthwisePacked {
   }
 
   const DepthwisePackedDsp& conv_;
+  const int32_t kernel_;
+  const int32_t stride_;
+  const arm_dsp::PackedFinish finish_;
   const int32_t count_;
   const int32_t words_;      // of a widened row
   const int32_t row_words_;  // of a kernel row's weights

@@ -6,25 +6,26 @@
 #include <stdint.h>
 
 #include "../row.h"
+#include "depthwise_packed_core.h"
 #include "finish.h"
 
 namespace tflm_mcunet {
 
 struct DepthwisePackedDsp {
-  // For each channel: int32 bias, multiplier, constant and shift; the weights of each kernel row as bytes in
-  // the order in which words take them (depthwise_packed_core.h), the upper one first: w0 w1 w2 w3 w4 w5 w6
-  // 0, at stride 2 w0 w2 w4 w6 w1 w3 w5 0; of 5x5 kernels w0 w1 w2 w3 w4 0 0 0 and w0 w2 w4 0 w1 w3 0 0.
+  const arm_dsp::PackedCore* core;  // for its kernel and stride
+  // For each channel: int32 bias, multiplier and constant; the weights as bytes in the order in which words
+  // take them (depthwise_packed_core.h), the upper one first, filled up to a word: of a kernel row w0 w1 w2
+  // w3 w4 w5 w6, at stride 2 w0 w2 w4 w6 w1 w3 w5; of 5x5 kernels w0 w1 w2 w3 w4 and w0 w2 w1 w3 w4. Behind
+  // them, but with kPackedFixed, the shift of each channel.
   const int32_t* stream;
   int32_t input_width;
   int32_t channels;
-  int32_t kernel;       // 5 or 7: rows and columns
-  int32_t stride;       // 1 or 2, of rows and columns
   int32_t output_rows;  // rows of one call: rows of the window are kernel + (output_rows - 1) * stride
   int32_t is_rolling;   // whether `kernel` widened rows are held at a time; else all rows of the window
   int32_t pad_left;
   int32_t input_zero_point;
-  int32_t finish;      // arm_dsp::Finish
-  int32_t is_regular;  // whether that is kSaturate
+  int32_t finish;       // arm_dsp::Finish
+  int32_t core_finish;  // arm_dsp::PackedFinish; other than kSaturate goes with sums
   int32_t output_min;
   int32_t output_max;
 };
@@ -34,7 +35,7 @@ struct DepthwisePackedDsp {
 // output may be the window's first row where there is one output row, and where there are more, the input map
 // itself. Scratch, aligned to 4: 80 bytes; for each held row 16 bytes for each of its words (`packed_words`);
 // for each kernel row 48 bytes (5x5) or 64 (7x7), twice that where it is rolling; 16 bytes for each output of
-// a row where it is not regular.
+// a row with kPackedSums.
 void depthwise_packed_dsp_row(const void* params, const void* const* rows, void* out, const Columns& columns,
                               void* scratch);
 

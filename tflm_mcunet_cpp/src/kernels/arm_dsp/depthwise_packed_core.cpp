@@ -13,11 +13,11 @@ namespace arm_dsp {
 
 namespace {
 
-// Registers: r0 x, r1 weights, r2-r7 three sums of 64 bits, r8-r11 a row's weights, r12 and lr words of x.
-// The stack is PackedJob; its state: 4 end of the weights, 8 to 31 what three sums begin with, 32 the part
-// that the last sum leaves for the next block's first output, 36 multiplier, 40 constant, 44 shift; of the
-// block: 52 x, 56 weights, 60 out, 64 outputs left, 68 whether it is the first, whose first output does not
-// exist.
+// Registers: r0 x, r1 weights, r2-r7 three sums of 64 bits, r8-r11 a row's weights, of 5x5 kernels r11 the
+// pitch, r12 and lr words of x. The stack is PackedJob; its state: 8 to 31 what three sums begin with, 32 the
+// part that the last sum leaves for the next block's first output, 36 multiplier, 40 constant, 44 shift; 48
+// stride, and of the block: 52 whether it is the first, whose first output does not exist, 56 out, 60 outputs
+// left, 64 x, 68 what x advances by, 72 weights.
 #define A(x, w) "smlal r2, r3, " x ", " w "\n"
 #define B(x, w) "smlal r4, r5, " x ", " w "\n"
 #define C(x, w) "smlal r6, r7, " x ", " w "\n"
@@ -36,24 +36,32 @@ namespace {
   FOUR_WEIGHTS TWO("0") A("r12", "r8") A("lr", "r10") TWO("8") A("r12", "r9") B("r12", "r8") A("lr", "r11") \
       B("lr", "r10") TWO("16") B("r12", "r9") C("r12", "r8") B("lr", "r11") C("lr", "r10") TWO("24")        \
           C("r12", "r9") C("lr", "r11")
-#define ROW_5_2                                                                                              \
-  THREE_WEIGHTS TWO("0") A("r12", "r8") A("lr", "r10") TWO("8") A("r12", "r9") B("r12", "r8") B("lr", "r10") \
-      TWO("16") B("r12", "r9") C("r12", "r8") C("lr", "r10") ONE("24") C("r12", "r9")
-#define ROWS(name, row)                     \
-  "tflm_mcunet_packed_rows_" name ":\n" row \
-  "ldrd r12, lr, [sp]\n"                    \
-  "add.w r0, r0, r12\n"                     \
-  "cmp r1, lr\n"                            \
-  "bne.w tflm_mcunet_packed_rows_" name     \
-  "\n"                                      \
-  "ldr.w pc, [sp, #120]\n"
+#define ROW_5_2                                                                                             \
+  THREE_WEIGHTS TWO("0") A("r12", "r8") A("lr", "r9") TWO("8") A("r12", "r10") B("r12", "r8") B("lr", "r9") \
+      TWO("16") B("r12", "r10") C("r12", "r8") C("lr", "r9") ONE("24") C("r12", "r10")
+#define NEXT_ROW_5 "add.w r0, r0, r11\n"
+#define NEXT_ROW_7    \
+  "ldr.w r12, [sp]\n" \
+  "add.w r0, r0, r12\n"
+// All rows of a kernel; a block may begin in the middle of them.
+#define ROWS(kernel, row, bytes)              \
+  asm volatile(                               \
+      "1:\n"                                  \
+      ".rept " kernel "\n" row                \
+      ".endr\n"                               \
+      ".if . - 1b - " kernel " * " bytes      \
+      "\n"                                    \
+      ".error \"a row has another length\"\n" \
+      ".endif\n"                              \
+      "ldr.w pc, [sp, #116]\n")
+
+TFLM_MCUNET_ASSEMBLER void rows_5_1() { ROWS("5", ROW_5_1 NEXT_ROW_5, "56"); }
+TFLM_MCUNET_ASSEMBLER void rows_5_2() { ROWS("5", ROW_5_2 NEXT_ROW_5, "60"); }
+TFLM_MCUNET_ASSEMBLER void rows_7_1() { ROWS("7", ROW_7_1 NEXT_ROW_7, "72"); }
+TFLM_MCUNET_ASSEMBLER void rows_7_2() { ROWS("7", ROW_7_2 NEXT_ROW_7, "76"); }
 
 // From a sum the even output and what its odd output lacks, both times 2^11 and 1.
 #define SPLIT(low, high)          \
-  "adds.w " low ", " low          \
-  ", #0x100000\n"                 \
-  "adc.w " high ", " high         \
-  ", #0\n"                        \
   "lsr.w " low ", " low           \
   ", #21\n"                       \
   "orr.w " low ", " low ", " high \
@@ -72,49 +80,54 @@ namespace {
 #define SPLIT_ALL                                                                                           \
   "ldr.w r8, [sp, #32]\n" JOIN("r8", "r8", "r2") SPLIT("r2", "r3") JOIN("r3", "r3", "r4") SPLIT("r4", "r5") \
       JOIN("r5", "r5", "r6") SPLIT("r6", "r7") "str.w r7, [sp, #32]\n"
-#define FINISH(sum)     \
+#define SCALE(sum)      \
+  "smmla " sum ", " sum \
+  ", r9, r10\n"         \
+  "ssat " sum ", #8, " sum ", asr #11\n"
+#define SCALE_BY(sum)   \
   "smmla " sum ", " sum \
   ", r9, r10\n"         \
   "asr.w " sum ", " sum \
   ", r11\n"             \
   "ssat " sum ", #8, " sum "\n"
-#define FINISH_ALL            \
+#define ALL(SCALE) SCALE("r8") SCALE("r2") SCALE("r3") SCALE("r4") SCALE("r5") SCALE("r6")
+#define FINISH_FIXED "ldrd r9, r10, [sp, #36]\n" ALL(SCALE)
+#define FINISH_SHIFTED        \
   "ldrd r9, r10, [sp, #36]\n" \
-  "ldr.w r11, [sp, #44]\n" FINISH("r8") FINISH("r2") FINISH("r3") FINISH("r4") FINISH("r5") FINISH("r6")
+  "ldr.w r11, [sp, #44]\n" ALL(SCALE_BY)
 // One of the last block's outputs, from the last to the second.
 #define LAST(store, value) \
-  store " " value          \
-        ", [lr]\n"         \
-        "sub.w lr, lr, r12\n"
+  store ".w " value        \
+        ", [r7]\n"         \
+        "sub.w r7, r7, r0\n"
 // A block of six outputs, of which the very first takes the place of the second and is overwritten; or the
 // last block, whose outputs before the one that `last` chooses do not exist.
 #define TAIL(name, finish, store) \
   "tflm_mcunet_packed_tail_" name ":\n" SPLIT_ALL   \
   finish                                            \
-  "ldr.w r12, [sp, #48]\n"                          \
-  "ldrd lr, r7, [sp, #60]\n"                        \
-  "ldr.w r9, [sp, #68]\n"                           \
-  "subs.w r7, r7, #6\n"                             \
+  "add r12, sp, #48\n"                              \
+  "ldmia.w r12, {r0, r1, r7, r9-r12}\n"             \
+  "subs.w r9, r9, #6\n"                             \
   "ble.n 7f\n"                                      \
-  store " r8, [lr, r9]\n"                           \
-  store " r2, [lr, r12]\n"                          \
-  store " r3, [lr, r12, lsl #1]\n"                  \
-  "add.w r9, lr, r12\n"                             \
-  store " r4, [r9, r12, lsl #1]\n"                  \
-  "add.w r9, lr, r12, lsl #2\n"                     \
-  store " r5, [r9]\n"                               \
-  store " r6, [r9, r12]\n"                          \
-  "add.w lr, r9, r12, lsl #1\n"                     \
+  store " r8, [r7, r1]\n"                           \
+  "add.w r1, r7, r0\n"                              \
+  store " r2, [r1]\n"                               \
+  store " r3, [r1, r0]\n"                           \
+  store " r4, [r1, r0, lsl #1]\n"                   \
+  store " r5, [r7, r0, lsl #2]\n"                   \
+  store " r6, [r1, r0, lsl #2]\n"                   \
+  "add.w r7, r7, r0, lsl #1\n"                      \
+  "add.w r7, r7, r0, lsl #2\n"                      \
   "b.w tflm_mcunet_packed_next\n"                   \
   "7:\n"                                            \
-  "add.w r7, r7, #5\n"                              \
-  "mla lr, r7, r12, lr\n"                           \
-  "ldr.w pc, [sp, #124]\n"                          \
+  "add.w r9, r9, #5\n"                              \
+  "mla r7, r9, r0, r7\n"                            \
+  "ldr.w pc, [sp, #120]\n"                          \
   "tflm_mcunet_packed_last_" name ":\n"             \
   LAST(store, "r6") LAST(store, "r5") LAST(store, "r4") LAST(store, "r3") LAST(store, "r2") \
-  "cmp.w r9, #0\n"                                  \
+  "cmp.w r1, #0\n"                                  \
   "it eq\n"                                         \
-  store "eq r8, [lr]\n"                             \
+  store "eq.w r8, [r7]\n"                           \
   "b.w tflm_mcunet_packed_done\n"
 
 // Label 2: a channel, 4: a block.
@@ -129,71 +142,64 @@ TFLM_MCUNET_ASSEMBLER void compute(const PackedJob*) {
       "stmia.w lr!, {r1-r8}\n"
       "ldmia.w r0!, {r1-r8}\n"
       "stmia.w lr!, {r1-r8}\n"
-      "ldmia.w r0!, {r1-r8}\n"
-      "stmia.w lr!, {r1-r8}\n"
+      "ldmia.w r0!, {r1-r7}\n"
+      "stmia.w lr!, {r1-r7}\n"
       "2:\n"
-      "ldr r6, [sp, #88]\n"
+      "ldr r6, [sp, #92]\n"
       "ldmia.w r6!, {r2, r3, r8-r10}\n"
-      "str r6, [sp, #88]\n"
+      "str r6, [sp, #92]\n"
       "strd r2, r3, [sp, #8]\n"
       "strd r2, r3, [sp, #16]\n"
       "strd r2, r3, [sp, #24]\n"
       "strd r8, r9, [sp, #36]\n"
-      "str.w r10, [sp, #44]\n"
-      "ldrd r1, r4, [sp, #80]\n"
-      "ldr r5, [sp, #108]\n"
-      "add r4, r4, r1\n"
-      "add r5, r5, r1\n"
-      "str r4, [sp, #80]\n"
-      "str r5, [sp, #4]\n"
-      "str r1, [sp, #56]\n"
-      "ldrd r0, r4, [sp, #72]\n"
-      "ldrd r6, r7, [sp, #92]\n"
+      "str r10, [sp, #44]\n"
+      "ldrd r0, r4, [sp, #76]\n"
       "add r4, r4, r0\n"
-      "str r4, [sp, #72]\n"
-      "add r7, r7, r6\n"
-      "str r7, [sp, #92]\n"
-      "ldr r7, [sp, #104]\n"
-      "ldr r5, [sp, #48]\n"
-      "add r7, r7, #1\n"
-      "sub r6, r6, r5\n"
-      "strd r6, r7, [sp, #60]\n"
-      "str r5, [sp, #68]\n"
+      "str r4, [sp, #76]\n"
+      "ldrd r12, r4, [sp, #84]\n"
+      "add r4, r4, r12\n"
+      "str r4, [sp, #84]\n"
+      "str r12, [sp, #72]\n"
+      "ldrd r7, r4, [sp, #96]\n"
+      "add r4, r4, r7\n"
+      "str r4, [sp, #96]\n"
+      "ldr r9, [sp, #108]\n"
+      "ldr r1, [sp, #48]\n"
+      "add r9, r9, #1\n"
+      "sub r7, r7, r1\n"
+      "mov r10, r0\n"
       "b.n 4f\n"
       "tflm_mcunet_packed_next:\n"
-      "mov r2, #0\n"
-      "str r2, [sp, #68]\n"
-      "ldr r1, [sp, #112]\n"
-      "ldr r0, [sp, #52]\n"
-      "strd lr, r7, [sp, #60]\n"
-      "add r0, r0, r1\n"
-      "ldr r1, [sp, #56]\n"
+      "mov r1, #0\n"
+      "add r10, r10, r11\n"
       "4:\n"
-      "str r0, [sp, #52]\n"
+      "add lr, sp, #52\n"
+      "stmia.w lr, {r1, r7, r9, r10}\n"
+      "mov r0, r10\n"
+      "mov r1, r12\n"
+      "ldr r11, [sp]\n"
       "add r12, sp, #8\n"
       "ldmia.w r12, {r2-r7}\n"
-      "ldr.w pc, [sp, #116]\n"
-      ROWS("7_1", ROW_7_1) ROWS("5_1", ROW_5_1) ROWS("7_2", ROW_7_2) ROWS("5_2", ROW_5_2)
-      TAIL("outputs", FINISH_ALL, "strb")
+      "ldr.w pc, [sp, #112]\n"
+      TAIL("fixed", FINISH_FIXED, "strb")
       "tflm_mcunet_packed_done:\n"
-      "ldr r6, [sp, #100]\n"
+      "ldr r6, [sp, #104]\n"
       "subs r6, r6, #1\n"
-      "str r6, [sp, #100]\n"
+      "str r6, [sp, #104]\n"
       "bne.w 2b\n"
       "add sp, sp, #128\n"
       "pop {r4-r11, pc}\n"
+      TAIL("shifted", FINISH_SHIFTED, "strb")
       TAIL("sums", "", "str"));
 }
 
 // The addresses of the code that `compute` chooses from.
 extern "C" {
-extern const char tflm_mcunet_packed_rows_7_1[];
-extern const char tflm_mcunet_packed_rows_5_1[];
-extern const char tflm_mcunet_packed_rows_7_2[];
-extern const char tflm_mcunet_packed_rows_5_2[];
-extern const char tflm_mcunet_packed_tail_outputs[];
+extern const char tflm_mcunet_packed_tail_fixed[];
+extern const char tflm_mcunet_packed_tail_shifted[];
 extern const char tflm_mcunet_packed_tail_sums[];
-extern const char tflm_mcunet_packed_last_outputs[];
+extern const char tflm_mcunet_packed_last_fixed[];
+extern const char tflm_mcunet_packed_last_shifted[];
 extern const char tflm_mcunet_packed_last_sums[];
 }
 
@@ -224,18 +230,25 @@ TFLM_MCUNET_ASSEMBLER void widen_2(const PackedColumns*) { WIDEN_WORDS("8"); }
 
 }  // namespace
 
-PackedCode packed_code(int32_t count, int32_t kernel, int32_t stride, bool is_sum) {
-  const char* const seven = stride == 1 ? tflm_mcunet_packed_rows_7_1 : tflm_mcunet_packed_rows_7_2;
-  const char* const five = stride == 1 ? tflm_mcunet_packed_rows_5_1 : tflm_mcunet_packed_rows_5_2;
-  const char* const tail = is_sum ? tflm_mcunet_packed_tail_sums : tflm_mcunet_packed_tail_outputs;
-  const char* const last = is_sum ? tflm_mcunet_packed_last_sums : tflm_mcunet_packed_last_outputs;
+const PackedCore kPacked5x5Stride1 = {rows_5_1, 56, 5, 1};
+const PackedCore kPacked5x5Stride2 = {rows_5_2, 60, 5, 2};
+const PackedCore kPacked7x7Stride1 = {rows_7_1, 72, 7, 1};
+const PackedCore kPacked7x7Stride2 = {rows_7_2, 76, 7, 2};
+
+void set_packed_code(const PackedCore& core, int32_t rows, PackedFinish finish, PackedJob* job) {
+  const char* const tails[] = {tflm_mcunet_packed_tail_fixed, tflm_mcunet_packed_tail_shifted,
+                               tflm_mcunet_packed_tail_sums};
+  const char* const lasts[] = {tflm_mcunet_packed_last_fixed, tflm_mcunet_packed_last_shifted,
+                               tflm_mcunet_packed_last_sums};
   constexpr int32_t kLastBytes = 8;
-  const int32_t missing = 5 - count % 6;
-  return {reinterpret_cast<uint32_t>(kernel == 7 ? seven : five) | 1, reinterpret_cast<uint32_t>(tail) | 1,
-          reinterpret_cast<uint32_t>(last + kLastBytes * missing) | 1};
+  const int32_t missing = 5 - job->count % 6;
+  const uint32_t skipped = static_cast<uint32_t>((core.kernel - rows) * core.row_bytes);
+  job->rows = (reinterpret_cast<uint32_t>(core.rows) | 1) + skipped;
+  job->tail = reinterpret_cast<uint32_t>(tails[finish]) | 1;
+  job->last = reinterpret_cast<uint32_t>(lasts[finish] + kLastBytes * missing) | 1;
 }
 
-void depthwise_packed(const PackedJob* job, int32_t, int32_t, bool) { compute(job); }
+void depthwise_packed(const PackedJob* job, const PackedCore&, PackedFinish) { compute(job); }
 
 void widen_packed(const PackedColumns* columns, int32_t stride) {
   (stride == 1 ? widen_1 : widen_2)(columns);
@@ -246,59 +259,61 @@ void widen_packed(const PackedColumns* columns, int32_t stride) {
 namespace {
 
 struct Parts {
-  int32_t even;  // times 2^11
-  int32_t low;   // times 2^11
+  uint32_t even;  // times 2^11
+  uint32_t low;   // times 2^11
   int32_t high;
 };
 
-Parts parts_of(int64_t sum) {
-  const uint64_t bits = static_cast<uint64_t>(sum);
-  const uint64_t rest = (bits + (1u << 20)) >> 21;
-  const int32_t even = static_cast<int32_t>(static_cast<uint32_t>(rest) << 11);
-  const int64_t upper = static_cast<int64_t>(bits + (1u << 20)) >> 32;
-  return {even, static_cast<int32_t>(static_cast<uint32_t>(bits) << 11),
-          static_cast<int32_t>((upper + 0x200) >> 10)};
+Parts parts_of(uint64_t sum) {
+  const int32_t upper = static_cast<int32_t>(static_cast<uint32_t>(sum >> 32) + 0x200);
+  return {static_cast<uint32_t>(sum >> 21) << 11, static_cast<uint32_t>(sum) << 11, upper >> 10};
 }
 
 }  // namespace
 
-PackedCode packed_code(int32_t, int32_t, int32_t, bool) { return {0, 0, 0}; }
+const PackedCore kPacked5x5Stride1 = {nullptr, 0, 5, 1};
+const PackedCore kPacked5x5Stride2 = {nullptr, 0, 5, 2};
+const PackedCore kPacked7x7Stride1 = {nullptr, 0, 7, 1};
+const PackedCore kPacked7x7Stride2 = {nullptr, 0, 7, 2};
 
-void depthwise_packed(const PackedJob* job, int32_t kernel, int32_t stride, bool is_sum) {
-  const int32_t words = kernel == 7 ? 4 : 3;
+void set_packed_code(const PackedCore&, int32_t rows, PackedFinish, PackedJob* job) {
+  job->rows = static_cast<uint32_t>(rows);
+}
+
+void depthwise_packed(const PackedJob* job, const PackedCore& core, PackedFinish finish) {
+  const int32_t words = core.kernel == 7 ? 4 : 3;
   for (int32_t c = 0; c < job->channels; ++c) {
     const PackedEnding& ending = job->endings[c];
     const int32_t* const weights = job->weights + c * (job->weights_bytes / 4);
     const int32_t* const x = job->x + c * (job->x_bytes / 4);
     uint8_t* const out = static_cast<uint8_t*>(job->out) + c * job->out_step;
-    int32_t part = 0;
+    uint32_t part = 0;
     for (int32_t pair = 0; pair <= job->count / 2; ++pair) {
-      const uint64_t begin = static_cast<uint64_t>(ending.begin[1]) << 32 | ending.begin[0];
-      int64_t sum = static_cast<int64_t>(begin);
-      for (int32_t row = 0; row < job->row_bytes / (4 * words); ++row) {
+      uint64_t sum = static_cast<uint64_t>(ending.begin[1]) << 32 | ending.begin[0];
+      for (int32_t row = 0; row < static_cast<int32_t>(job->rows); ++row) {
         const int32_t* const w = weights + row * words;
-        const int32_t* const first = x + row * (job->pitch / 4) + pair * stride;
+        const int32_t* const first = x + row * (job->pitch / 4) + pair * core.stride;
         for (int32_t i = 0; i < words; ++i) {
-          // At stride 2 the words of even columns come first, and x has them in turns.
-          const int32_t at = stride == 1 ? i : (i < 2 ? 2 * i : 2 * (i - 2) + 1);
-          sum += static_cast<int64_t>(first[at]) * w[i];
+          // 7x7 kernels at stride 2 have the words of even columns first, and x has them in turns.
+          const bool is_in_turns = core.stride == 1 || words == 3;
+          const int32_t at = is_in_turns ? i : (i < 2 ? 2 * i : 2 * (i - 2) + 1);
+          sum += static_cast<uint64_t>(static_cast<int64_t>(first[at]) * w[i]);
         }
       }
       const Parts parts = parts_of(sum);
-      const int32_t odd =
-          static_cast<int32_t>(static_cast<uint32_t>(parts.low) + (static_cast<uint32_t>(part) << 11));
-      const int32_t values[2] = {odd, parts.even};
-      part = parts.high;
+      const uint32_t values[2] = {parts.low + (part << 11), parts.even};
+      part = static_cast<uint32_t>(parts.high);
       for (int32_t k = 0; k < 2; ++k) {
         const int32_t i = 2 * pair - 1 + k;
         if (i < 0 || i >= job->count) {
           continue;
         }
-        if (is_sum) {
+        if (finish == kPackedSums) {
           memcpy(out + 4 * i, &values[k], sizeof(int32_t));
         } else {
-          const int32_t value = scale(values[k], ending.multiplier, ending.constant) >> ending.shift;
-          out[i * job->stride] = static_cast<uint8_t>(saturate(value));
+          const int32_t value = scale(static_cast<int32_t>(values[k]), ending.multiplier, ending.constant);
+          out[i * job->stride] =
+              static_cast<uint8_t>(saturate(value >> (finish == kPackedFixed ? kPackedShift : ending.shift)));
         }
       }
     }
@@ -327,12 +342,12 @@ void widen_packed(const PackedColumns* columns, int32_t stride) {
 
 #endif
 
-void pack_weights(const int32_t* bytes, int32_t rows, int32_t words, int32_t* to) {
-  for (int32_t row = 0; row < rows; ++row, bytes += 2) {
-    const int8_t* const weights = reinterpret_cast<const int8_t*>(bytes);
-    for (int32_t i = 0; i < words; ++i) {
-      *to++ = packed(weights[2 * i + 1], weights[2 * i]);
+void pack_weights(const int8_t* bytes, int32_t kernel, int32_t* to) {
+  for (int32_t row = 0; row < kernel; ++row, bytes += kernel) {
+    for (int32_t i = 0; i + 1 < kernel; i += 2) {
+      *to++ = packed(bytes[i + 1], bytes[i]);
     }
+    *to++ = packed(0, bytes[kernel - 1]);
   }
 }
 

@@ -19,7 +19,8 @@ inline int32_t packed(int32_t low, int32_t high) {
   return low + static_cast<int32_t>(static_cast<uint32_t>(high) << kPackedBits);
 }
 
-// What a channel's sums begin with, the bias in their two upper parts, and how they end.
+// What a channel's sums begin with, the bias in their two upper parts and 2^20 in the lowest and the highest,
+// so that the lowest part lends nothing, and how they end.
 struct PackedEnding {
   uint32_t begin[2];  // low word, high word
   int32_t multiplier;
@@ -27,12 +28,30 @@ struct PackedEnding {
   int32_t shift;
 };
 
+inline PackedEnding packed_ending(int32_t bias, int32_t multiplier, int32_t constant, int32_t shift) {
+  const uint64_t half = static_cast<uint64_t>(1) << (kPackedBits - 1);
+  const uint64_t value = static_cast<uint64_t>(static_cast<int64_t>(bias));
+  const uint64_t begin = half + (value << kPackedBits) + ((value + half) << (2 * kPackedBits));
+  return {{static_cast<uint32_t>(begin), static_cast<uint32_t>(begin >> 32)}, multiplier, constant, shift};
+}
+
+// Outputs are ((sum * 2^11 * multiplier >> 32) + constant) >> shift, as int8; with kPackedFixed the shift
+// is 11.
+constexpr int32_t kPackedShift = 11;
+enum PackedFinish : int32_t {
+  kPackedFixed = 0,
+  kPackedShifted = 1,
+  kPackedSums = 2,  // not outputs, but sums * 2^11
+};
+
 // The assembler knows the order of the fields, and copies them to its stack.
 struct PackedJob {
   int32_t pitch;  // bytes from row to row of x
   int32_t state[11];
   int32_t stride;  // bytes from output column to output column
-  int32_t block[5];
+  int32_t block[4];
+  int32_t advance;  // bytes of x that six outputs take
+  int32_t weights_of_block;
   const int32_t* x;  // of the first channel: the first word of the first kernel row that exists
   int32_t x_bytes;   // from channel to channel
   const int32_t* weights;
@@ -41,20 +60,26 @@ struct PackedJob {
   void* out;  // int8 outputs, or int32 sums * 2^11 that follow each other
   int32_t out_step;
   int32_t channels;
-  int32_t count;      // outputs
-  int32_t row_bytes;  // of the weights of the kernel rows that exist
-  int32_t advance;    // bytes of x that six outputs take
-  uint32_t rows;      // code addresses: `PackedCode`
+  int32_t count;  // outputs
+  uint32_t rows;  // code addresses: `set_packed_code`
   uint32_t tail;
   uint32_t last;
 };
 
-struct PackedCode {
-  uint32_t rows;  // adds up a block
-  uint32_t tail;  // ends one
-  uint32_t last;  // stores the last outputs of a row
+// A kernel and stride, and the assembler's code of its rows. Each is linked only where a layer needs it.
+struct PackedCore {
+  void (*rows)();
+  int32_t row_bytes;  // of code
+  int32_t kernel;
+  int32_t stride;
 };
-PackedCode packed_code(int32_t count, int32_t kernel, int32_t stride, bool is_sum);
+extern const PackedCore kPacked5x5Stride1;
+extern const PackedCore kPacked5x5Stride2;
+extern const PackedCore kPacked7x7Stride1;
+extern const PackedCore kPacked7x7Stride2;
+
+// Sets the code for `rows` kernel rows that exist, elsewhere their number, and for `job->count` outputs.
+void set_packed_code(const PackedCore& core, int32_t rows, PackedFinish finish, PackedJob* job);
 
 // Words of x that a row takes.
 inline int32_t packed_words(int32_t count, int32_t kernel, int32_t stride) {
@@ -62,8 +87,8 @@ inline int32_t packed_words(int32_t count, int32_t kernel, int32_t stride) {
   return stride == 1 ? sums + kernel / 2 : 2 * (sums + 1);
 }
 
-// Computes `job->channels` channels, saturated to int8, or their sums.
-void depthwise_packed(const PackedJob* job, int32_t kernel, int32_t stride, bool is_sum);
+// Computes `job->channels` channels.
+void depthwise_packed(const PackedJob* job, const PackedCore& core, PackedFinish finish);
 
 // A row of four channels as words of x.
 struct PackedColumns {
@@ -81,8 +106,8 @@ struct PackedColumns {
 // Words lie `stride` words apart.
 void widen_packed(const PackedColumns* columns, int32_t stride);
 
-// The words of `rows` kernel rows of `words` (3 or 4) words, of bytes w0 w1 each, in pairs of words.
-void pack_weights(const int32_t* bytes, int32_t rows, int32_t words, int32_t* to);
+// The words of a channel's kernel rows, of which a row is `kernel` bytes, two to a word.
+void pack_weights(const int8_t* bytes, int32_t kernel, int32_t* to);
 
 }  // namespace arm_dsp
 }  // namespace tflm_mcunet
