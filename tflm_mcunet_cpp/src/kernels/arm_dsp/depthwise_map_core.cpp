@@ -22,11 +22,11 @@ namespace {
   "ldmia.w r1!, {r10, r11}\n" TAP("r2", "r7", "r11") TAP("r3", "r7", "r10") TAP("r4", "r8", "r11")          \
       TAP("r5", "r8", "r10") TAP("r6", "r9", "r11") LOW_HIGH("r3", "r8", "r11") HIGH_LOW("r4", "r7", "r10") \
           LOW_HIGH("r5", "r9", "r11") HIGH_LOW("r6", "r8", "r10")
-#define ROW_3_1_6                                                                                        \
-  "ldmia.w r0!, {r8-r10}\n"                                                                              \
-  "ldmia.w r1!, {r11, r12}\n" TAP("r2", "r8", "r12") TAP("r3", "r8", "r11") TAP("r4", "r9", "r12")       \
-      TAP("r5", "r9", "r11") TAP("r6", "r10", "r12") TAP("r7", "r10", "r11") LOW_HIGH("r3", "r9", "r12") \
-          HIGH_LOW("r4", "r8", "r11") LOW_HIGH("r5", "r10", "r12") HIGH_LOW("r6", "r9", "r11")
+#define ROW_3_1_6                                                                                      \
+  "ldmia.w r0!, {r8-r10}\n"                                                                            \
+  "ldmia.w r1!, {r11, lr}\n" TAP("r2", "r8", "lr") TAP("r3", "r8", "r11") TAP("r4", "r9", "lr")        \
+      TAP("r5", "r9", "r11") TAP("r6", "r10", "lr") TAP("r7", "r10", "r11") LOW_HIGH("r3", "r9", "lr") \
+          HIGH_LOW("r4", "r8", "r11") LOW_HIGH("r5", "r10", "lr") HIGH_LOW("r6", "r9", "r11")
 #define ROW_5_2_6                                                                                 \
   "ldmia.w r0!, {r7-r9}\n"                                                                        \
   "ldmia.w r1!, {r10-r12}\n" TAP("r2", "r7", "r11") TAP("r3", "r7", "r10") TAP("r4", "r8", "r10") \
@@ -125,15 +125,16 @@ namespace {
 
 #define SCALE_3 SCALE("r2", "r7", "r8") SCALE("r3", "r7", "r8") SCALE("r4", "r7", "r8")
 #define SCALE_5 SCALE_3 SCALE("r5", "r7", "r8") SCALE("r6", "r7", "r8")
-#define FINISH_3 \
-  BY_LAYER("r7", "r8", "r9") SCALE_3 SHIFT_BY("r2", "r9") SHIFT_BY("r3", "r9") SHIFT_BY("r4", "r9") STORE_3
+#define FINISH_3             \
+  BY_LAYER("r7", "r8", "r9") \
+  SCALE_3 SHIFT_BY("r2", "r9") SHIFT_BY("r3", "r9") SHIFT_BY("r4", "r9") STORE_KEPT_3
 #define FINISH_5                                                                              \
   BY_LAYER("r7", "r8", "r9")                                                                  \
   SCALE_5 SHIFT_BY("r2", "r9") SHIFT_BY("r3", "r9") SHIFT_BY("r4", "r9") SHIFT_BY("r5", "r9") \
       SHIFT_BY("r6", "r9") STORE_5
 #define FINISH_5_BY_8                                                                               \
   "ldrd r7, r8, [sp]\n" SCALE_5 SHIFT_BY_8("r2") SHIFT_BY_8("r3") SHIFT_BY_8("r4") SHIFT_BY_8("r5") \
-      SHIFT_BY_8("r6") STORE_5
+      SHIFT_BY_8("r6") STORE_KEPT_5
 #define SCALE_6           \
   SCALE("r2", "r8", "r9") \
   SCALE("r3", "r8", "r9") \
@@ -144,36 +145,55 @@ namespace {
       SHIFT_BY("r6", "r10") SHIFT_BY("r7", "r10") STORE_6
 #define FINISH_6_BY_8                                                                               \
   "ldrd r8, r9, [sp]\n" SCALE_6 SHIFT_BY_8("r2") SHIFT_BY_8("r3") SHIFT_BY_8("r4") SHIFT_BY_8("r5") \
-      SHIFT_BY_8("r6") SHIFT_BY_8("r7") STORE_6
+      SHIFT_BY_8("r6") SHIFT_BY_8("r7") STORE_KEPT_6
 
-// An output row; r12 is the next one then.
-#define STORE_TWO              \
-  "ldrd r10, r11, [sp, #64]\n" \
-  "strb.w r2, [r10]\n"         \
-  "strb.w r3, [r10, r11]\n"    \
-  "add.w r12, r10, r11\n"      \
-  "strb.w r4, [r12, r11]\n"
-#define STORE_3 \
-  STORE_TWO     \
-  "add.w r12, r12, r11, lsl #1\n"
+// An output row. Where registers are left, the pointer to it stays in one, r12 or r6, and in r5 the stride;
+// then `KEEP_..` sets them for a channel from r8.
+#define KEEP_NONE "str r8, [sp, #64]\n"
 #define STORE_5                     \
-  STORE_TWO                         \
+  "ldrd r10, r11, [sp, #64]\n"      \
+  "strb.w r2, [r10]\n"              \
+  "strb.w r3, [r10, r11]\n"         \
+  "add.w r12, r10, r11\n"           \
+  "strb.w r4, [r12, r11]\n"         \
   "strb.w r5, [r12, r11, lsl #1]\n" \
   "strb.w r6, [r10, r11, lsl #2]\n" \
-  "add.w r12, r12, r11, lsl #2\n"
-#define STORE_6                     \
-  STORE_TWO                         \
-  "strb.w r5, [r12, r11, lsl #1]\n" \
-  "strb.w r6, [r10, r11, lsl #2]\n" \
-  "strb.w r7, [r12, r11, lsl #2]\n" \
-  "add.w r10, r10, r11, lsl #1\n"   \
+  "add.w r12, r12, r11, lsl #2\n"   \
+  "str.w r12, [sp, #64]\n"
+#define STORE_6           \
+  STORE_5                 \
+  "strb.w r7, [r12]\n"    \
+  "add.w r12, r12, r11\n" \
+  "str.w r12, [sp, #64]\n"
+#define KEEP_OUT "mov r12, r8\n"
+#define STORE_KEPT_5                \
+  "ldr.w r11, [sp, #68]\n"          \
+  "strb.w r2, [r12]\n"              \
+  "add.w r10, r12, r11\n"           \
+  "strb.w r3, [r10]\n"              \
+  "strb.w r4, [r10, r11]\n"         \
+  "strb.w r5, [r10, r11, lsl #1]\n" \
+  "strb.w r6, [r12, r11, lsl #2]\n" \
   "add.w r12, r10, r11, lsl #2\n"
+#define STORE_KEPT_6   \
+  STORE_KEPT_5         \
+  "strb.w r7, [r12]\n" \
+  "add.w r12, r12, r11\n"
+#define KEEP_BOTH \
+  "mov r6, r8\n"  \
+  "ldr r5, [sp, #68]\n"
+#define STORE_KEPT_3              \
+  "strb.w r2, [r6]\n"             \
+  "strb.w r3, [r6, r5]\n"         \
+  "strb.w r4, [r6, r5, lsl #1]\n" \
+  "add.w r6, r6, r5, lsl #1\n"    \
+  "add.w r6, r6, r5\n"
 
 // Label 2: a channel, 1: an output row. The stack is MapJob: 0 multiplier, 4 constant, 8 shift, 12 to 35 what
 // sums begin with, 36 the list's next row, 40 its end, 44 its first, 48 x, 52 weights, 56 and 60 bytes from
 // channel to channel of both, 64 the row's output, 68 stride, 72 the channel's output, 76 stream, 80 its
 // step, 84 channels. (code of the kernel
-// rows, what holds sums, how they end)
+// rows, what holds sums, what keeps the output, how sums end)
 #define ROWS(name, kernel, bytes, ROW)                     \
   "tflm_mcunet_map_" name                                  \
   ":\n"                                                    \
@@ -185,87 +205,85 @@ namespace {
   ".endif\n"
 #define HALVES(name, kernel, bytes, LEFT, right_bytes, RIGHT) \
   ROWS(name, kernel, bytes, LEFT) "b.w 3f\n" ROWS(name "_right", kernel, right_bytes, RIGHT) "3:\n"
-#define MAP(rows, sums, FINISH)     \
-  asm volatile(                     \
-      "push {r4-r11, lr}\n"         \
-      "sub sp, sp, #88\n"           \
-      "mov lr, sp\n"                \
-      "ldmia.w r0!, {r1-r8}\n"      \
-      "stmia.w lr!, {r1-r8}\n"      \
-      "ldmia.w r0!, {r1-r8}\n"      \
-      "stmia.w lr!, {r1-r8}\n"      \
-      "ldmia.w r0!, {r1-r6}\n"      \
-      "stmia.w lr!, {r1-r6}\n"      \
-      "2:\n"                        \
-      "ldrd r8, r9, [sp, #72]\n"    \
-      "ldr r10, [sp, #80]\n"        \
-      "ldrd r2, r3, [r9]\n"         \
-      "str r8, [sp, #64]\n"         \
-      "add r8, r8, #1\n"            \
-      "add r9, r9, r10\n"           \
-      "strd r8, r9, [sp, #72]\n"    \
-      "str r3, [sp]\n"              \
-      "strd r2, r2, [sp, #12]\n"    \
-      "strd r2, r2, [sp, #20]\n"    \
-      "strd r2, r2, [sp, #28]\n"    \
-      "ldr r8, [sp, #44]\n"         \
-      "1:\n"                        \
-      "ldmia.w r8!, {r0, r1, lr}\n" \
-      "ldrd r9, r10, [sp, #48]\n"   \
-      "str r8, [sp, #36]\n"         \
-      "add r8, sp, #12\n"           \
-      "add r0, r0, r9\n"            \
-      "add r1, r1, r10\n"           \
-      "ldmia.w r8, {" sums          \
-      "}\n"                         \
-      "bx lr\n"                     \
-      ".balign 4\n" rows FINISH     \
-      "ldrd r8, r9, [sp, #36]\n"    \
-      "str.w r12, [sp, #64]\n"      \
-      "cmp r8, r9\n"                \
-      "bne 1b\n"                    \
-      "ldrd r0, r1, [sp, #48]\n"    \
-      "ldrd r2, r3, [sp, #56]\n"    \
-      "ldr r4, [sp, #84]\n"         \
-      "add r0, r0, r2\n"            \
-      "add r1, r1, r3\n"            \
-      "strd r0, r1, [sp, #48]\n"    \
-      "subs r4, r4, #1\n"           \
-      "str r4, [sp, #84]\n"         \
-      "bne 2b\n"                    \
-      "add sp, sp, #88\n"           \
+#define MAP(rows, sums, KEEP, FINISH) \
+  asm volatile(                       \
+      "push {r4-r11, lr}\n"           \
+      "sub sp, sp, #88\n"             \
+      "mov lr, sp\n"                  \
+      "ldmia.w r0!, {r1-r8}\n"        \
+      "stmia.w lr!, {r1-r8}\n"        \
+      "ldmia.w r0!, {r1-r8}\n"        \
+      "stmia.w lr!, {r1-r8}\n"        \
+      "ldmia.w r0!, {r1-r6}\n"        \
+      "stmia.w lr!, {r1-r6}\n"        \
+      "2:\n"                          \
+      "ldrd r8, r9, [sp, #72]\n"      \
+      "ldr r10, [sp, #80]\n"          \
+      "ldrd r2, r3, [r9]\n" KEEP      \
+      "add r8, r8, #1\n"              \
+      "add r9, r9, r10\n"             \
+      "strd r8, r9, [sp, #72]\n"      \
+      "str r3, [sp]\n"                \
+      "strd r2, r2, [sp, #12]\n"      \
+      "strd r2, r2, [sp, #20]\n"      \
+      "strd r2, r2, [sp, #28]\n"      \
+      "ldr r8, [sp, #44]\n"           \
+      "1:\n"                          \
+      "ldmia.w r8!, {r0, r1, lr}\n"   \
+      "ldrd r9, r10, [sp, #48]\n"     \
+      "str r8, [sp, #36]\n"           \
+      "add r8, sp, #12\n"             \
+      "add r0, r0, r9\n"              \
+      "add r1, r1, r10\n"             \
+      "ldmia.w r8, {" sums            \
+      "}\n"                           \
+      "bx lr\n"                       \
+      ".balign 4\n" rows FINISH       \
+      "ldrd r8, r9, [sp, #36]\n"      \
+      "cmp r8, r9\n"                  \
+      "bne 1b\n"                      \
+      "ldrd r0, r1, [sp, #48]\n"      \
+      "ldrd r2, r3, [sp, #56]\n"      \
+      "ldr r4, [sp, #84]\n"           \
+      "add r0, r0, r2\n"              \
+      "add r1, r1, r3\n"              \
+      "strd r0, r1, [sp, #48]\n"      \
+      "subs r4, r4, #1\n"             \
+      "str r4, [sp, #84]\n"           \
+      "bne 2b\n"                      \
+      "add sp, sp, #88\n"             \
       "pop {r4-r11, pc}\n")
 
 TFLM_MCUNET_ASSEMBLER void map_3_1_5(const MapJob*) {
-  MAP(ROWS("3_1_5", "3", "44", ROW_3_1_5), "r2-r6", FINISH_5_BY_8);
+  MAP(ROWS("3_1_5", "3", "44", ROW_3_1_5), "r2-r6", KEEP_OUT, FINISH_5_BY_8);
 }
 TFLM_MCUNET_ASSEMBLER void map_3_1_6(const MapJob*) {
-  MAP(ROWS("3_1_6", "3", "48", ROW_3_1_6), "r2-r7", FINISH_6_BY_8);
+  MAP(ROWS("3_1_6", "3", "48", ROW_3_1_6), "r2-r7", KEEP_OUT, FINISH_6_BY_8);
 }
 TFLM_MCUNET_ASSEMBLER void map_5_2_6(const MapJob*) {
-  MAP(ROWS("5_2_6", "5", "36", ROW_5_2_6), "r2-r4", FINISH_3);
+  MAP(ROWS("5_2_6", "5", "36", ROW_5_2_6), "r2-r4", KEEP_BOTH, FINISH_3);
 }
 TFLM_MCUNET_ASSEMBLER void map_7_1_3(const MapJob*) {
-  MAP(ROWS("7_1_3", "7", "40", ROW_7_1_3), "r2-r4", FINISH_3);
+  MAP(ROWS("7_1_3", "7", "40", ROW_7_1_3), "r2-r4", KEEP_BOTH, FINISH_3);
 }
 TFLM_MCUNET_ASSEMBLER void map_7_1_5(const MapJob*) {
-  MAP(ROWS("7_1_5", "7", "68", ROW_7_1_5), "r2-r6", FINISH_5);
+  MAP(ROWS("7_1_5", "7", "68", ROW_7_1_5), "r2-r6", KEEP_NONE, FINISH_5);
 }
 TFLM_MCUNET_ASSEMBLER void map_7_1_6(const MapJob*) {
-  MAP(ROWS("7_1_6", "7", "80", ROW_7_1_6), "r2-r7", FINISH_6);
+  MAP(ROWS("7_1_6", "7", "80", ROW_7_1_6), "r2-r7", KEEP_NONE, FINISH_6);
 }
 TFLM_MCUNET_ASSEMBLER void map_7_2_10(const MapJob*) {
-  MAP(ROWS("7_2_10", "7", "76", ROW_7_2_10), "r2-r6", FINISH_5);
+  MAP(ROWS("7_2_10", "7", "76", ROW_7_2_10), "r2-r6", KEEP_NONE, FINISH_5);
 }
 
 TFLM_MCUNET_ASSEMBLER void map_3_1_10(const MapJob*) {
-  MAP(HALVES("3_1_10", "3", "52", ROW_3_1_10_LEFT, "48", ROW_3_1_10_RIGHT), "r2-r6", FINISH_5_BY_8);
+  MAP(HALVES("3_1_10", "3", "52", ROW_3_1_10_LEFT, "48", ROW_3_1_10_RIGHT), "r2-r6", KEEP_OUT, FINISH_5_BY_8);
 }
 TFLM_MCUNET_ASSEMBLER void map_5_1_10(const MapJob*) {
-  MAP(HALVES("5_1_10", "5", "68", ROW_5_1_10_LEFT, "68", ROW_5_1_10_RIGHT), "r2-r6", FINISH_5);
+  MAP(HALVES("5_1_10", "5", "68", ROW_5_1_10_LEFT, "68", ROW_5_1_10_RIGHT), "r2-r6", KEEP_NONE, FINISH_5);
 }
 TFLM_MCUNET_ASSEMBLER void map_7_2_20(const MapJob*) {
-  MAP(HALVES("7_2_20", "7", "84", ROW_7_2_20_LEFT, "92", ROW_7_2_20_RIGHT), "r2-r6", FINISH_5);
+  MAP(HALVES("7_2_20", "7", "84", ROW_7_2_20_LEFT, "92", ROW_7_2_20_RIGHT), "r2-r6", KEEP_NONE, FINISH_5);
 }
 
 // Registers: r0 stream, r1 weights, r2 channels left, r3 bytes of the stream that the rows leave, r4 and r5 a
@@ -291,7 +309,6 @@ TFLM_MCUNET_ASSEMBLER void map_7_2_20(const MapJob*) {
   "and " first ", lr, " bytes           \
   ", lsl #8\n"                          \
   "and " second ", lr, " bytes "\n"
-#define EXPAND_3 "ldr r4, [r0], #4\n" TIMES_256("r6", "r7", "r4") "stmia r1!, {r6, r7}\n"
 #define EXPAND_5 \
   "ldr r4, [r0]\n"         \
   "ldrb r8, [r0, #4]\n"    \
@@ -308,8 +325,19 @@ TFLM_MCUNET_ASSEMBLER void map_7_2_20(const MapJob*) {
   ", #16\n"                      \
   "orr " result ", " result ", " two ", lsl #16\n"
 
+// All rows at once; the stream has nothing behind them.
 TFLM_MCUNET_ASSEMBLER void expand_3(const int32_t*, uint32_t*, int32_t, int32_t) {
-  EXPAND("3", "20", EXPAND_3);
+  asm volatile(
+      "push {r4-r11, lr}\n"
+      "mov lr, #0xFF00FF00\n"
+      "1:\n"
+      "adds r0, r0, #8\n"
+      "ldmia r0!, {r4-r6}\n" TIMES_256("r7", "r8", "r4") TIMES_256("r9", "r10", "r5")
+          TIMES_256("r11", "r12", "r6")
+      "stmia.w r1!, {r7-r12}\n"
+      "subs r2, r2, #1\n"
+      "bne 1b\n"
+      "pop {r4-r11, pc}\n");
 }
 TFLM_MCUNET_ASSEMBLER void expand_5_2(const int32_t*, uint32_t*, int32_t, int32_t) {
   EXPAND("5", "33", EXPAND_5);
@@ -388,47 +416,49 @@ uint32_t entry_of(const MapCore& core, const MapPart& part, int32_t rows) {
   return (reinterpret_cast<uint32_t>(part.code) | 1) + skipped;
 }
 
+// Four words of two columns' values.
+#define SPREAD(one, two)           \
+  "pkhbt r9, " one ", " two        \
+  ", lsl #16\n"                    \
+  "pkhtb r10, " two ", " one       \
+  ", asr #16\n"                    \
+  "sxtab16 r7, r4, r9\n"           \
+  "sxtab16 r8, r4, r9, ror #8\n"   \
+  "sxtab16 r9, r4, r10\n"          \
+  "sxtab16 r10, r4, r10, ror #8\n" \
+  "str r8, [r3, r5]\n"             \
+  "str r9, [r3, r5, lsl #1]\n"     \
+  "str r10, [r3, r6]\n"            \
+  "str r7, [r3], #4\n"
+
 // Registers: r0 source, r1 step, r2 pairs left, r3 plane, r4 offset, r5 pitch, r6 3 * pitch, r7-r10 columns
-// and words, r11 rows left, r12 padding, lr has_trail. Label 1: a row, 2: a pair, 3: what is loaded.
+// and words, r11 rows left, r12 padding, lr has_trail; on the stack the pairs. Label 1: a row, 2: a pair.
 TFLM_MCUNET_ASSEMBLER void widen_map(const MapWiden*) {
   asm volatile(
-      "push {r0, r4-r11, lr}\n"
+      "push {r4-r11, lr}\n"
       "ldmia.w r0, {r0-r5, r11, r12, lr}\n"
+      "push {r2}\n"
       "mov r7, r12\n"
       "mov r12, lr\n"
       "mov lr, r7\n"
       "add r6, r5, r5, lsl #1\n"
       "1:\n"
-      "ldr r7, [sp]\n"
-      "ldr r2, [r7, #8]\n"
+      "ldr r2, [sp]\n"
       "2:\n"
       "ldr r8, [r0, r1]\n"
       "ldr r7, [r0]\n"
-      "add r0, r0, r1, lsl #1\n"
-      "3:\n"
-      "pkhbt r9, r7, r8, lsl #16\n"
-      "pkhtb r10, r8, r7, asr #16\n"
-      "sxtab16 r7, r4, r9\n"
-      "sxtab16 r8, r4, r9, ror #8\n"
-      "sxtab16 r9, r4, r10\n"
-      "sxtab16 r10, r4, r10, ror #8\n"
-      "str r8, [r3, r5]\n"
-      "str r9, [r3, r5, lsl #1]\n"
-      "str r10, [r3, r6]\n"
-      "str r7, [r3], #4\n"
+      "add r0, r0, r1, lsl #1\n" SPREAD("r7", "r8")
       "subs r2, r2, #1\n"
-      "bgt 2b\n"
-      "blt 4f\n"
+      "bne 2b\n"
       "cmp lr, #0\n"
       "beq 4f\n"
       "ldr r7, [r0]\n"
-      "mov r8, r12\n"
-      "add r0, r0, r1\n"
-      "b 3b\n"
+      "add r0, r0, r1\n" SPREAD("r7", "r12")
       "4:\n"
       "subs r11, r11, #1\n"
       "bne 1b\n"
-      "pop {r0, r4-r11, pc}\n");
+      "add sp, sp, #4\n"
+      "pop {r4-r11, pc}\n");
 }
 
 #else
