@@ -70,6 +70,12 @@ class Drawer:
         y = self.builder.conv_2d(x, self.between(1, 18), stride=(stride, stride), **self.activation())
         self.keep(y)
 
+    def pointwise_of_few_inputs(self) -> None:
+        """One to four words of inputs, as layers in front of a depthwise convolution have them."""
+        x = self.image(9, self.pick(3, 5, 7, 8, 12, 13, 14, 16))
+        y = self.builder.conv_2d(x, self.between(2, 18), activation="RELU", zero_point=-128)
+        self.outputs.append(y)
+
     def conv_2d(self) -> None:
         x = self.image(8, self.pick(1, 2, 3, 4, 5, 8))
         height, width = self.builder.tensors[x].shape[1:3]

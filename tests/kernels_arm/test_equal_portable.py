@@ -58,6 +58,15 @@ def test_wide_windows_of_wide_rows_give_the_bytes_of_the_portable_kernels() -> N
 
 
 @needs_board
+def test_1x1_layers_of_few_inputs_give_the_bytes_of_the_portable_kernels() -> None:
+    schedule = drawn_dsp.layer_schedule(drawn_dsp.drawn_graph(Drawer.pointwise_of_few_inputs, 6, 60))
+    steps = [s for stage in build_program(schedule, FAMILY).stages for s in stage.steps]
+    kernels = [s.call.params.fields["dot"].expression for s in steps if "dot" in s.call.params.fields]
+    assert all(sum(f"kDotWords{n}Shift" in k for k in kernels) >= 5 for n in (2, 4))
+    drawn_dsp.assert_family_agrees(schedule, FAMILY, BOARD)
+
+
+@needs_board
 def test_maps_as_small_as_the_window_give_the_bytes_of_the_portable_kernels() -> None:
     graph = drawn_dsp.drawn_graph(Drawer.smallest_depthwise_conv_2d, 4, 40)
     schedule = drawn_dsp.layer_schedule(graph)

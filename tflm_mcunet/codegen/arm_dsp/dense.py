@@ -21,8 +21,8 @@ _BIAS_GRAIN, _LEAST_SHIFT = 256, 8
 #: Rows that are copied whole where they need padding.
 _SHORT_ROW_BYTES = 64
 
-#: Layers' shifts that have a core of their own.
-_SHIFTS = range(9, 17)
+#: Layers' shifts that have a core of their own, and numbers of words that have one with these shifts.
+_SHIFTS, _WORDS = range(9, 17), (2, 4)
 
 _KERNELS = {SATURATE: "kDotSaturate", SIGN_FIX: "kDotSignFix", CLAMP: "kDotClamp"}
 
@@ -50,7 +50,7 @@ def conv_2d(call: Call, is_layer: bool) -> Call | None:
     segment_pixels = max(call.width, 3) if all_bytes <= _SHORT_ROW_BYTES else 3
     given = {
         "segment_pixels": segment_pixels,
-        "dot": Symbol(f"&arm_dsp::{_kernels(found)}"),
+        "dot": Symbol(f"&arm_dsp::{_kernels(found, words)}"),
         "stream": Constant(stream),
         "words": words,
         "row_words": -(-row_values // 4) - has_last,
@@ -121,10 +121,10 @@ def fully_connected(call: Call, _: bool) -> Call | None:
     )
 
 
-def _kernels(found: Records) -> str:
-    """The `arm_dsp::DotKernels` of a layer."""
+def _kernels(found: Records, words: int) -> str:
+    """The `arm_dsp::DotKernels` of a layer with so many words of four input values."""
     if found.finish == SATURATE and found.shift in _SHIFTS:
-        return f"kDotShift{found.shift}"
+        return f"kDot{f'Words{words}' if words in _WORDS else ''}Shift{found.shift}"
     return _KERNELS[found.finish]
 
 

@@ -61,11 +61,12 @@ namespace {
   "smuad r3, r7, r12\n"      \
   "smuad r4, r8, r12\n" STEP_2("r9", "r10", "lr")
 
-// The sum of B, times 256 as it is; that of A, times 256 and with its bias, r0.
-#define PART(a, b)         \
-  "sub.w " b ", " b ", " a \
-  "\n"                     \
-  "add.w " a ", r0, " a ", lsl #8\n"
+// The sum of B, times 256 as it is; that of A, times 256 and with its bias.
+#define PART_OF(bias, a, b) \
+  "sub.w " b ", " b ", " a  \
+  "\n"                      \
+  "add.w " a ", " bias ", " a ", lsl #8\n"
+#define PART(a, b) PART_OF("r0", a, b)
 #define PARTS_3 PART("r3", "r6") PART("r4", "r7") PART("r5", "r8")
 #define PARTS_2 PART("r3", "r5") PART("r4", "r6")
 
@@ -187,7 +188,41 @@ namespace {
 #define DOT_2(FINISH) asm volatile(DOT_BODY(FIRST_2, WORD_2, FINISH, STORE_2, "48"))
 #define ASSEMBLER TFLM_MCUNET_ASSEMBLER void
 
-#define SHIFTED_CORE(shift) \
+// A number of words that the code knows, of three pixels, with a shift that it knows, too: r11 constant, r12
+// output, on the stack both, then stride and end.
+#define NARROW(sum, multiplier, shift)  \
+  "smmla " sum ", " sum ", " multiplier \
+  ", r11\n"                             \
+  "ssat " sum ", #8, " sum ", asr #" shift "\n"
+#define NARROW_3(shift, WORDS, bytes) \
+  asm volatile(                                                                                          \
+      "push {r4-r11, lr}\n"                                                                              \
+      "sub sp, sp, #16\n"                                                                                \
+      "ldm r0!, {r1-r4}\n"                                                                               \
+      "strd r4, r1, [sp]\n"                                                                              \
+      "strd r2, r3, [sp, #8]\n"                                                                          \
+      "ldr r1, [r0, #16]\n"                                                                              \
+      "ldr r0, [r0, #4]\n"                                                                               \
+      "1:\n" FIRST_3 WORDS \
+      "ldm r1!, {r2, r9, r10}\n"                                                                         \
+      "ldrd r11, r12, [sp]\n" PART_OF("r2", "r3", "r6") PART_OF("r2", "r4", "r7")                        \
+          PART_OF("r2", "r5", "r8") NARROW("r3", "r9", shift) NARROW("r4", "r9", shift)                  \
+              NARROW("r5", "r9", shift) NARROW("r6", "r10", shift) NARROW("r7", "r10", shift)            \
+                  NARROW("r8", "r10", shift) BOTH("r3", "r6") BOTH("r4", "r7") BOTH("r5", "r8")          \
+      "ldrd r2, lr, [sp, #8]\n"                                                                          \
+      "strh.w r4, [r12, r2]\n"                                                                           \
+      "strh.w r5, [r12, r2, lsl #1]\n"                                                                   \
+      "strh.w r3, [r12], #2\n"                                                                           \
+      "str.w r12, [sp, #4]\n"                                                                            \
+      "cmp r12, lr\n"                                                                                    \
+      "sub.w r0, r0, #" bytes "\n"                                                                              \
+      "bne.w 1b\n"                                                                                       \
+      "add sp, sp, #16\n"                                                                                \
+      "pop {r4-r11, pc}\n")
+
+#define SHIFTED_CORE(shift)                                                                  \
+  ASSEMBLER words_2_##shift(const DotJob*) { NARROW_3(#shift, WORD_3, "48"); }               \
+  ASSEMBLER words_4_##shift(const DotJob*) { NARROW_3(#shift, WORD_3 WORD_3 WORD_3, "96"); } \
   ASSEMBLER shifted_3_##shift(const DotJob*) { DOT_3(SHIFTED_3(#shift)); }
 EACH_SHIFT(SHIFTED_CORE)
 ASSEMBLER saturate_3(const DotJob*) { DOT_3(SATURATE_3); }
@@ -269,7 +304,10 @@ void widen(const void* const* rows, const WidenRows& part, int32_t count, int32_
 #if defined(__ARM_FEATURE_DSP) && defined(__thumb2__)
 
 const DotKernels kDotSaturate = {saturate_3, saturate_2};
-#define SHIFTED_KERNELS(shift) const DotKernels kDotShift##shift = {shifted_3_##shift, saturate_2};
+#define SHIFTED_KERNELS(shift)                                             \
+  const DotKernels kDotShift##shift = {shifted_3_##shift, saturate_2};     \
+  const DotKernels kDotWords2Shift##shift = {words_2_##shift, saturate_2}; \
+  const DotKernels kDotWords4Shift##shift = {words_4_##shift, saturate_2};
 EACH_SHIFT(SHIFTED_KERNELS)
 const DotKernels kDotSignFix = {sign_fix_3, sign_fix_2};
 const DotKernels kDotClamp = {clamp_3, clamp_2};
@@ -351,8 +389,10 @@ TFLM_MCUNET_ASSEMBLER void widen_2_pixels(const void* const*, const WidenRows*, 
 #else
 
 const DotKernels kDotSaturate = {dot_pixels<kSaturate, 3>, dot_pixels<kSaturate, 2>};
-#define SHIFTED_KERNELS(shift) \
-  const DotKernels kDotShift##shift = {dot_pixels<kSaturate, 3>, dot_pixels<kSaturate, 2>};
+#define SHIFTED_KERNELS(shift)                                                              \
+  const DotKernels kDotShift##shift = {dot_pixels<kSaturate, 3>, dot_pixels<kSaturate, 2>}; \
+  const DotKernels kDotWords2Shift##shift = kDotShift##shift;                               \
+  const DotKernels kDotWords4Shift##shift = kDotShift##shift;
 EACH_SHIFT(SHIFTED_KERNELS)
 const DotKernels kDotSignFix = {dot_pixels<kSignFix, 3>, dot_pixels<kSignFix, 2>};
 const DotKernels kDotClamp = {dot_pixels<kClamp, 3>, dot_pixels<kClamp, 2>};

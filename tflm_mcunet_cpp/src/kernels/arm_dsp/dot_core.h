@@ -60,6 +60,24 @@ extern const DotKernels kDotShift14;
 extern const DotKernels kDotShift15;
 extern const DotKernels kDotShift16;
 
+// The same where there are so many words.
+extern const DotKernels kDotWords2Shift9;
+extern const DotKernels kDotWords2Shift10;
+extern const DotKernels kDotWords2Shift11;
+extern const DotKernels kDotWords2Shift12;
+extern const DotKernels kDotWords2Shift13;
+extern const DotKernels kDotWords2Shift14;
+extern const DotKernels kDotWords2Shift15;
+extern const DotKernels kDotWords2Shift16;
+extern const DotKernels kDotWords4Shift9;
+extern const DotKernels kDotWords4Shift10;
+extern const DotKernels kDotWords4Shift11;
+extern const DotKernels kDotWords4Shift12;
+extern const DotKernels kDotWords4Shift13;
+extern const DotKernels kDotWords4Shift14;
+extern const DotKernels kDotWords4Shift15;
+extern const DotKernels kDotWords4Shift16;
+
 // What is widened of each row: from `offset` on `words` words of every pixel, `step` bytes apart. Reads whole
 // words, which need not be aligned. With `has_last` the one value behind them follows behind the words of all
 // rows: for every pixel that of the first row and of the second, then those of the next two rows.
