@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from tflm_mcunet.codegen.arm_dsp.layer import layer_records
+from tflm_mcunet.codegen.arm_dsp.layer import layer_records, layer_records_at
 from tflm_mcunet.codegen.arm_dsp.records import Records
 from tflm_mcunet.codegen.call import Call, Constant, Params, Symbol, as_one_row
 from tflm_mcunet.codegen.in_place import is_pointwise_in_place
@@ -22,7 +24,10 @@ _BIAS_GRAIN, _LEAST_SHIFT = 256, 8
 _SHORT_ROW_BYTES = 64
 
 #: Layers' shifts that have a core of their own, and numbers of words that have one with these shifts.
-_SHIFTS, _WORDS = range(9, 17), (2, 4)
+_SHIFTS, _WORDS = range(9, 17), (2, 4, 6)
+
+#: The shift that layers take where that is exact, so that a program links few cores.
+_COMMON_SHIFT = 10
 
 _KERNELS = {SATURATE: "kDotSaturate", SIGN_FIX: "kDotSignFix", CLAMP: "kDotClamp"}
 
@@ -36,7 +41,7 @@ def conv_2d(call: Call, is_layer: bool) -> Call | None:
     weights = fields["weights"].values.reshape(channels, -1)
     is_pointwise = _is_pointwise(call)
     order = _pointwise_order(weights.shape[1]) if is_pointwise else _window_order(kernel_h, weights.shape[1])
-    found = layer_records(fields, weights, grain=_BIAS_GRAIN)
+    found = _common_records(fields, weights) or layer_records(fields, weights, grain=_BIAS_GRAIN)
     stream = _dot_stream(weights, order, found) if found else None
     if found is None or stream is None or max(fields["input_width"], *weights.shape) >= 1 << 15:
         return None
@@ -119,6 +124,15 @@ def fully_connected(call: Call, _: bool) -> Call | None:
         params=Params("FullyConnectedDsp", given),
         scratch_bytes=len(order) * 4,
     )
+
+
+def _common_records(fields: Mapping[str, Any], weights: np.ndarray) -> Records | None:
+    """The records of a layer at `_COMMON_SHIFT`, or None where its sums need a shift of their own."""
+    nearest = (fields["output_zero_point"] << _COMMON_SHIFT) + (1 << (_COMMON_SHIFT - 1))
+    tried = (
+        layer_records_at(fields, weights, shift=_COMMON_SHIFT, constant=nearest + part) for part in (64, 0)
+    )
+    return next((found for found in tried if found), None)
 
 
 def _kernels(found: Records, words: int) -> str:
