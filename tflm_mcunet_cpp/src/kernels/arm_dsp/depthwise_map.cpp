@@ -2,6 +2,8 @@
 // small convolution whose sums of an output row are held together. Rows of padding take no part.
 #include "depthwise_map.h"
 
+#include "depthwise_map_widen.h"
+
 namespace tflm_mcunet {
 namespace {
 

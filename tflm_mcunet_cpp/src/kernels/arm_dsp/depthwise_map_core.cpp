@@ -1,5 +1,7 @@
 #include "depthwise_map_core.h"
 
+#include "depthwise_map_rows.h"
+#include "depthwise_map_widen.h"
 #include "finish.h"
 #include "simd.h"
 
@@ -9,107 +11,6 @@ namespace arm_dsp {
 #if defined(__ARM_FEATURE_DSP) && defined(__thumb2__)
 
 namespace {
-
-#define TAP(sum, x, weights) "smlad " sum ", " x ", " weights ", " sum "\n"
-// Products of a low or high half of x and one of the weights.
-#define LOW_HIGH(sum, x, weights) "smlabt " sum ", " x ", " weights ", " sum "\n"
-#define HIGH_LOW(sum, x, weights) "smlatb " sum ", " x ", " weights ", " sum "\n"
-
-// A kernel row. Registers: r0 x, r1 weights; then sums, words of x, words of weights. Weights: A0 is (w0 w1),
-// A1 (w2 w3) and so on; B1 is (w1 w2), B2 (w3 w4) and so on.
-#define ROW_3_1_5                                                                                           \
-  "ldmia.w r0!, {r7-r9}\n"                                                                                  \
-  "ldmia.w r1!, {r10, r11}\n" TAP("r2", "r7", "r11") TAP("r3", "r7", "r10") TAP("r4", "r8", "r11")          \
-      TAP("r5", "r8", "r10") TAP("r6", "r9", "r11") LOW_HIGH("r3", "r8", "r11") HIGH_LOW("r4", "r7", "r10") \
-          LOW_HIGH("r5", "r9", "r11") HIGH_LOW("r6", "r8", "r10")
-#define ROW_3_1_6                                                                                      \
-  "ldmia.w r0!, {r8-r10}\n"                                                                            \
-  "ldmia.w r1!, {r11, lr}\n" TAP("r2", "r8", "lr") TAP("r3", "r8", "r11") TAP("r4", "r9", "lr")        \
-      TAP("r5", "r9", "r11") TAP("r6", "r10", "lr") TAP("r7", "r10", "r11") LOW_HIGH("r3", "r9", "lr") \
-          HIGH_LOW("r4", "r8", "r11") LOW_HIGH("r5", "r10", "lr") HIGH_LOW("r6", "r9", "r11")
-#define ROW_5_2_6                                                                                 \
-  "ldmia.w r0!, {r7-r9}\n"                                                                        \
-  "ldmia.w r1!, {r10-r12}\n" TAP("r2", "r7", "r11") TAP("r3", "r7", "r10") TAP("r4", "r8", "r10") \
-      TAP("r2", "r8", "r12") TAP("r3", "r8", "r11") TAP("r4", "r9", "r11") TAP("r3", "r9", "r12")
-#define ROW_7_1_3                                                                                \
-  "ldrd r7, r8, [r0], #8\n"                                                                      \
-  "ldrd r9, r10, [r1, #16]\n"                                                                    \
-  "ldr.w r11, [r1, #8]\n"                                                                        \
-  "ldrd r12, lr, [r1], #28\n" TAP("r2", "r7", "lr") TAP("r3", "r7", "r9") TAP("r4", "r7", "r12") \
-      TAP("r2", "r8", "r11") TAP("r3", "r8", "r10") TAP("r4", "r8", "lr")
-#define ROW_7_1_5                                                                                 \
-  "ldmia.w r0!, {r7-r9}\n"                                                                        \
-  "ldmia.w r1!, {r10-r12}\n" TAP("r2", "r7", "r11") TAP("r4", "r7", "r10") TAP("r6", "r8", "r10") \
-      TAP("r2", "r8", "r12") TAP("r4", "r8", "r11") TAP("r6", "r9", "r11")                        \
-          TAP("r4", "r9", "r12") "ldmia.w r1!, {r10-r12, lr}\n" TAP("r3", "r7", "r11")            \
-              TAP("r5", "r7", "r10") HIGH_LOW("r6", "r7", "r10") TAP("r3", "r8", "r12")           \
-                  TAP("r5", "r8", "r11") TAP("r3", "r9", "lr") TAP("r5", "r9", "r12")
-#define ROW_7_1_6                                                                                      \
-  "ldmia.w r0!, {r8-r10}\n"                                                                            \
-  "ldmia.w r1!, {r11, r12, lr}\n" TAP("r2", "r8", "r12") TAP("r4", "r8", "r11") TAP("r6", "r9", "r11") \
-      TAP("r2", "r9", "lr") TAP("r4", "r9", "r12") TAP("r6", "r10", "r12")                             \
-          TAP("r4", "r10", "lr") "ldmia.w r1!, {r11, r12, lr}\n" TAP("r3", "r8", "r12")                \
-              TAP("r5", "r8", "r11") HIGH_LOW("r6", "r8", "r11") TAP("r3", "r9", "lr")                 \
-                  TAP("r5", "r9", "r12") TAP("r7", "r9", "r11") TAP("r5", "r10", "lr")                 \
-                      TAP("r7", "r10", "r12") "ldr.w r11, [r1], #4\n" TAP("r3", "r10", "r11")
-// Here the words are w0 alone, B1, B2, B3.
-#define ROW_7_2_10                                                                                          \
-  "ldmia.w r1!, {r7-r10}\n"                                                                                 \
-  "ldmia.w r0!, {r11, r12, lr}\n" TAP("r2", "r11", "r9") TAP("r3", "r11", "r8") HIGH_LOW("r4", "r11", "r7") \
-      TAP("r2", "r12", "r10") TAP("r3", "r12", "r9") TAP("r4", "r12", "r8") HIGH_LOW("r5", "r12", "r7")     \
-          TAP("r3", "lr", "r10") TAP("r4", "lr", "r9") TAP("r5", "lr", "r8")                                \
-              HIGH_LOW("r6", "lr", "r7") "ldmia.w r0!, {r11, r12}\n" TAP("r4", "r11", "r10")                \
-                  TAP("r5", "r11", "r9") TAP("r6", "r11", "r8") TAP("r5", "r12", "r10")                     \
-                      TAP("r6", "r12", "r9")
-
-// The left and the right half of an output row, five outputs each.
-#define ROW_3_1_10_LEFT                                                                                     \
-  "ldrd r7, r8, [r0]\n"                                                                                     \
-  "ldr.w r9, [r0, #8]\n"                                                                                    \
-  "add.w r0, r0, #20\n"                                                                                     \
-  "ldrd r10, r11, [r1], #8\n" TAP("r2", "r7", "r11") TAP("r3", "r7", "r10") TAP("r4", "r8", "r11")          \
-      TAP("r5", "r8", "r10") TAP("r6", "r9", "r11") LOW_HIGH("r3", "r8", "r11") HIGH_LOW("r4", "r7", "r10") \
-          LOW_HIGH("r5", "r9", "r11") HIGH_LOW("r6", "r8", "r10")
-#define ROW_3_1_10_RIGHT                                                                                    \
-  "ldrd r8, r9, [r0, #4]\n"                                                                                 \
-  "ldr.w r7, [r0], #20\n"                                                                                   \
-  "ldrd r10, r11, [r1], #8\n" TAP("r2", "r7", "r10") TAP("r3", "r8", "r11") TAP("r4", "r8", "r10")          \
-      TAP("r5", "r9", "r11") TAP("r6", "r9", "r10") LOW_HIGH("r2", "r8", "r11") HIGH_LOW("r3", "r7", "r10") \
-          LOW_HIGH("r4", "r9", "r11") HIGH_LOW("r5", "r8", "r10")
-// Words B1, B2, A0, A1.
-#define ROW_5_1_10(TAPS, LAST_TAPS) \
-  "ldrd r9, r10, [r0, #8]\n"        \
-  "ldrd r7, r8, [r0], #20\n"        \
-  "ldmia.w r1!, {r11, r12, lr}\n" TAPS "ldr.w r11, [r1], #4\n" LAST_TAPS
-#define ROW_5_1_10_LEFT                                                                                     \
-  ROW_5_1_10(LOW_HIGH("r2", "r8", "r12") TAP("r3", "r7", "r11") TAP("r4", "r7", "lr") HIGH_LOW(             \
-                 "r5", "r7", "lr") TAP("r6", "r8", "lr") TAP("r3", "r8", "r12") LOW_HIGH("r4", "r9", "r12") \
-                 TAP("r5", "r8", "r11") LOW_HIGH("r6", "r10", "r12") TAP("r5", "r9", "r12"),                \
-             TAP("r2", "r7", "r11") TAP("r4", "r8", "r11") TAP("r6", "r9", "r11"))
-#define ROW_5_1_10_RIGHT                                                                         \
-  ROW_5_1_10(HIGH_LOW("r2", "r7", "lr") TAP("r3", "r8", "lr") HIGH_LOW("r4", "r8", "lr")         \
-                 TAP("r5", "r9", "lr") HIGH_LOW("r6", "r9", "lr") TAP("r2", "r8", "r11")         \
-                     LOW_HIGH("r3", "r10", "r12") TAP("r4", "r9", "r11") TAP("r6", "r10", "r11") \
-                         TAP("r2", "r9", "r12") TAP("r4", "r10", "r12"),                         \
-             TAP("r3", "r9", "r11") TAP("r5", "r10", "r11"))
-#define ROW_7_2_20_LEFT \
-  "ldmia.w r1!, {r7-r10}\n"                                                                          \
-  "ldmia.w r0!, {r11, r12, lr}\n" TAP("r2", "r11", "r9") TAP("r3", "r11", "r8") HIGH_LOW("r4", "r11", "r7") \
-      TAP("r2", "r12", "r10") TAP("r3", "r12", "r9") TAP("r4", "r12", "r8") HIGH_LOW("r5", "r12", "r7") \
-          TAP("r3", "lr", "r10") TAP("r4", "lr", "r9") TAP("r5", "lr", "r8") HIGH_LOW("r6", "lr", "r7") \
-  "ldmia.w r0!, {r11, r12, lr}\n"                                                                    \
-  "add.w r0, r0, #16\n" TAP("r4", "r11", "r10") TAP("r5", "r11", "r9") TAP("r6", "r11", "r8")        \
-      TAP("r5", "r12", "r10") TAP("r6", "r12", "r9") TAP("r6", "lr", "r10")
-#define ROW_7_2_20_RIGHT                                                                         \
-  "ldmia.w r1!, {r7-r10}\n"                                                                      \
-  "ldmia.w r0!, {r11, r12, lr}\n" HIGH_LOW("r2", "r11", "r7") TAP("r2", "r12", "r8")             \
-      HIGH_LOW("r3", "r12", "r7") TAP("r2", "lr", "r9") TAP("r3", "lr", "r8")                    \
-          HIGH_LOW("r4", "lr", "r7") "ldmia.w r0!, {r11, r12, lr}\n" TAP("r2", "r11", "r10")     \
-              TAP("r3", "r11", "r9") TAP("r4", "r11", "r8") HIGH_LOW("r5", "r11", "r7")          \
-                  TAP("r3", "r12", "r10") TAP("r4", "r12", "r9") TAP("r5", "r12", "r8")          \
-                      HIGH_LOW("r6", "r12", "r7") TAP("r4", "lr", "r10") TAP("r5", "lr", "r9")   \
-                          TAP("r6", "lr", "r8") "ldr.w r11, [r0], #16\n" TAP("r5", "r11", "r10") \
-                              TAP("r6", "r11", "r9")
 
 // The multiplier, constant and shift to end sums with, and how one is ended.
 #define BY_LAYER(multiplier, constant, shift) \
@@ -286,80 +187,6 @@ TFLM_MCUNET_ASSEMBLER void map_7_2_20(const MapJob*) {
   MAP(HALVES("7_2_20", "7", "84", ROW_7_2_20_LEFT, "92", ROW_7_2_20_RIGHT), "r2-r6", KEEP_NONE, FINISH_5);
 }
 
-// Registers: r0 stream, r1 weights, r2 channels left, r3 bytes of the stream that the rows leave, r4 and r5 a
-// row, r12 rows left, lr mask. (kernel rows, bytes of their rows and the head, a row)
-#define EXPAND(kernel, bytes, ROW) \
-  asm volatile(                    \
-      "push {r4-r11, lr}\n"        \
-      "mov lr, #0xFF00FF00\n"      \
-      "sub r3, r3, #" bytes        \
-      "\n"                         \
-      "1:\n"                       \
-      "adds r0, r0, #8\n"          \
-      "mov r12, #" kernel          \
-      "\n"                         \
-      "2:\n" ROW                   \
-      "subs r12, r12, #1\n"        \
-      "bne 2b\n"                   \
-      "add r0, r0, r3\n"           \
-      "subs r2, r2, #1\n"          \
-      "bne 1b\n"                   \
-      "pop {r4-r11, pc}\n")
-#define TIMES_256(first, second, bytes) \
-  "and " first ", lr, " bytes           \
-  ", lsl #8\n"                          \
-  "and " second ", lr, " bytes "\n"
-#define EXPAND_5 \
-  "ldr r4, [r0]\n"         \
-  "ldrb r8, [r0, #4]\n"    \
-  "adds r0, r0, #5\n"      \
-  TIMES_256("r6", "r7", "r4") \
-  "lsl r8, r8, #8\n"       \
-  "stmia r1!, {r6-r8}\n"
-#define LOAD_7         \
-  "ldr r4, [r0]\n"     \
-  "ldr r5, [r0, #4]\n" \
-  "adds r0, r0, #7\n"
-#define ACROSS(result, one, two) \
-  "lsr " result ", " one         \
-  ", #16\n"                      \
-  "orr " result ", " result ", " two ", lsl #16\n"
-
-// All rows at once; the stream has nothing behind them.
-TFLM_MCUNET_ASSEMBLER void expand_3(const int32_t*, uint32_t*, int32_t, int32_t) {
-  asm volatile(
-      "push {r4-r11, lr}\n"
-      "mov lr, #0xFF00FF00\n"
-      "1:\n"
-      "adds r0, r0, #8\n"
-      "ldmia r0!, {r4-r6}\n" TIMES_256("r7", "r8", "r4") TIMES_256("r9", "r10", "r5")
-          TIMES_256("r11", "r12", "r6")
-      "stmia.w r1!, {r7-r12}\n"
-      "subs r2, r2, #1\n"
-      "bne 1b\n"
-      "pop {r4-r11, pc}\n");
-}
-TFLM_MCUNET_ASSEMBLER void expand_5_2(const int32_t*, uint32_t*, int32_t, int32_t) {
-  EXPAND("5", "33", EXPAND_5);
-}
-TFLM_MCUNET_ASSEMBLER void expand_5_1(const int32_t*, uint32_t*, int32_t, int32_t) {
-  EXPAND("5", "33",
-         "ldr r4, [r0]\n"
-         "ldrb r5, [r0, #4]\n"
-         "adds r0, r0, #5\n" TIMES_256("r8", "r9", "r4") "lsl r5, r5, #8\n" ACROSS("r6", "r8", "r9")
-             ACROSS("r7", "r9", "r5") "stmia r1!, {r6-r9}\n");
-}
-TFLM_MCUNET_ASSEMBLER void expand_7_1(const int32_t*, uint32_t*, int32_t, int32_t) {
-  EXPAND("7", "57",
-         LOAD_7 "and r11, r5, #0xFF00\n" TIMES_256("r8", "r9", "r4") "and r10, lr, r5, lsl #8\n" ACROSS(
-             "r5", "r8", "r9") ACROSS("r6", "r9", "r10") ACROSS("r7", "r10", "r11") "stmia r1!, {r5-r11}\n");
-}
-TFLM_MCUNET_ASSEMBLER void expand_7_2(const int32_t*, uint32_t*, int32_t, int32_t) {
-  EXPAND("7", "57", LOAD_7 "and r6, r5, #0xFF00\n" TIMES_256("r7", "r8", "r4")
-         "and r9, lr, r5, lsl #8\n"
-         "stmia r1!, {r6-r9}\n");
-}
-
 extern "C" {
 extern const char tflm_mcunet_map_3_1_10[];
 extern const char tflm_mcunet_map_3_1_10_right[];
@@ -378,17 +205,22 @@ extern const char tflm_mcunet_map_7_2_10[];
 
 }  // namespace
 
-const MapCore kMap3x3Stride1Width5 = {map_3_1_5, expand_3, 3, 1, 2, 1, {{tflm_mcunet_map_3_1_5, 44, 0}}};
-const MapCore kMap3x3Stride1Width6 = {map_3_1_6, expand_3, 3, 1, 2, 1, {{tflm_mcunet_map_3_1_6, 48, 0}}};
-const MapCore kMap5x5Stride2Width6 = {map_5_2_6, expand_5_2, 5, 2, 3, 1, {{tflm_mcunet_map_5_2_6, 36, 0}}};
-const MapCore kMap7x7Stride1Width3 = {map_7_1_3, expand_7_1, 7, 1, 7, 1, {{tflm_mcunet_map_7_1_3, 40, 0}}};
-const MapCore kMap7x7Stride1Width5 = {map_7_1_5, expand_7_1, 7, 1, 7, 1, {{tflm_mcunet_map_7_1_5, 68, 0}}};
-const MapCore kMap7x7Stride1Width6 = {map_7_1_6, expand_7_1, 7, 1, 7, 1, {{tflm_mcunet_map_7_1_6, 80, 0}}};
-const MapCore kMap7x7Stride2Width10 = {map_7_2_10, expand_7_2, 7, 2, 4, 1, {{tflm_mcunet_map_7_2_10, 76, 0}}};
+const MapCore kMap3x3Stride1Width5 = {map_3_1_5, expand_map_3, 3, 1, 2, 1, {{tflm_mcunet_map_3_1_5, 44, 0}}};
+const MapCore kMap3x3Stride1Width6 = {map_3_1_6, expand_map_3, 3, 1, 2, 1, {{tflm_mcunet_map_3_1_6, 48, 0}}};
+const MapCore kMap5x5Stride2Width6 = {
+    map_5_2_6, expand_map_5_2, 5, 2, 3, 1, {{tflm_mcunet_map_5_2_6, 36, 0}}};
+const MapCore kMap7x7Stride1Width3 = {
+    map_7_1_3, expand_map_7_1, 7, 1, 7, 1, {{tflm_mcunet_map_7_1_3, 40, 0}}};
+const MapCore kMap7x7Stride1Width5 = {
+    map_7_1_5, expand_map_7_1, 7, 1, 7, 1, {{tflm_mcunet_map_7_1_5, 68, 0}}};
+const MapCore kMap7x7Stride1Width6 = {
+    map_7_1_6, expand_map_7_1, 7, 1, 7, 1, {{tflm_mcunet_map_7_1_6, 80, 0}}};
+const MapCore kMap7x7Stride2Width10 = {
+    map_7_2_10, expand_map_7_2, 7, 2, 4, 1, {{tflm_mcunet_map_7_2_10, 76, 0}}};
 
 const MapCore kMap3x3Stride1Width10 = {
     map_3_1_10,
-    expand_3,
+    expand_map_3,
     3,
     1,
     2,
@@ -396,7 +228,7 @@ const MapCore kMap3x3Stride1Width10 = {
     {{tflm_mcunet_map_3_1_10, 52, 0}, {tflm_mcunet_map_3_1_10_right, 48, 8}}};
 const MapCore kMap5x5Stride1Width10 = {
     map_5_1_10,
-    expand_5_1,
+    expand_map_5_1,
     5,
     1,
     4,
@@ -404,7 +236,7 @@ const MapCore kMap5x5Stride1Width10 = {
     {{tflm_mcunet_map_5_1_10, 68, 0}, {tflm_mcunet_map_5_1_10_right, 68, 4}}};
 const MapCore kMap7x7Stride2Width20 = {
     map_7_2_20,
-    expand_7_2,
+    expand_map_7_2,
     7,
     2,
     4,
@@ -414,51 +246,6 @@ const MapCore kMap7x7Stride2Width20 = {
 uint32_t entry_of(const MapCore& core, const MapPart& part, int32_t rows) {
   const uint32_t skipped = static_cast<uint32_t>((core.kernel - rows) * part.row_bytes);
   return (reinterpret_cast<uint32_t>(part.code) | 1) + skipped;
-}
-
-// Four words of two columns' values.
-#define SPREAD(one, two)           \
-  "pkhbt r9, " one ", " two        \
-  ", lsl #16\n"                    \
-  "pkhtb r10, " two ", " one       \
-  ", asr #16\n"                    \
-  "sxtab16 r7, r4, r9\n"           \
-  "sxtab16 r8, r4, r9, ror #8\n"   \
-  "sxtab16 r9, r4, r10\n"          \
-  "sxtab16 r10, r4, r10, ror #8\n" \
-  "str r8, [r3, r5]\n"             \
-  "str r9, [r3, r5, lsl #1]\n"     \
-  "str r10, [r3, r6]\n"            \
-  "str r7, [r3], #4\n"
-
-// Registers: r0 source, r1 step, r2 pairs left, r3 plane, r4 offset, r5 pitch, r6 3 * pitch, r7-r10 columns
-// and words, r11 rows left, r12 padding, lr has_trail; on the stack the pairs. Label 1: a row, 2: a pair.
-TFLM_MCUNET_ASSEMBLER void widen_map(const MapWiden*) {
-  asm volatile(
-      "push {r4-r11, lr}\n"
-      "ldmia.w r0, {r0-r5, r11, r12, lr}\n"
-      "push {r2}\n"
-      "mov r7, r12\n"
-      "mov r12, lr\n"
-      "mov lr, r7\n"
-      "add r6, r5, r5, lsl #1\n"
-      "1:\n"
-      "ldr r2, [sp]\n"
-      "2:\n"
-      "ldr r8, [r0, r1]\n"
-      "ldr r7, [r0]\n"
-      "add r0, r0, r1, lsl #1\n" SPREAD("r7", "r8")
-      "subs r2, r2, #1\n"
-      "bne 2b\n"
-      "cmp lr, #0\n"
-      "beq 4f\n"
-      "ldr r7, [r0]\n"
-      "add r0, r0, r1\n" SPREAD("r7", "r12")
-      "4:\n"
-      "subs r11, r11, #1\n"
-      "bne 1b\n"
-      "add sp, sp, #4\n"
-      "pop {r4-r11, pc}\n");
 }
 
 #else
@@ -514,75 +301,21 @@ void run(const MapJob* job) {
   }
 }
 
-// Two weights times 256.
-uint32_t pair_of(int32_t first, int32_t second) {
-  return (static_cast<uint32_t>(first * 256) & 0xFFFFu) | static_cast<uint32_t>(second) << 24;
-}
-
-template <int32_t kernel, int32_t stride>
-void expand(const int32_t* stream, uint32_t* weights, int32_t channels, int32_t stream_bytes) {
-  // Where the bytes of a kernel row lie in it.
-  constexpr int32_t places[4][7] = {{0, 1, 3}, {0, 2, 1, 3, 4}, {0, 2, 1, 3, 4, 6, 5}, {5, 0, 2, 1, 3, 4, 6}};
-  const int32_t* const place = places[kernel == 7 ? 1 + stride : kernel / 2 - 1];
-  for (int32_t c = 0; c < channels; ++c, stream += stream_bytes / 4) {
-    const int8_t* bytes = reinterpret_cast<const int8_t*>(stream + 2);
-    for (int32_t row = 0; row < kernel; ++row, bytes += kernel == 3 ? 4 : kernel) {
-      int32_t w[8] = {};
-      for (int32_t tap = 0; tap < kernel; ++tap) {
-        w[tap] = bytes[place[tap]];
-      }
-      if (kernel == 3) {
-        *weights++ = pair_of(w[0], w[1]);
-        *weights++ = pair_of(w[1], w[2]);
-        continue;
-      }
-      if (kernel == 7 && stride == 2) {
-        *weights++ = pair_of(w[0], 0);
-      }
-      for (int32_t tap = 1; (kernel == 7 || stride == 1) && tap < kernel; tap += 2) {
-        *weights++ = pair_of(w[tap], w[tap + 1]);
-      }
-      const int32_t end = kernel == 7 && stride == 2 ? 0 : (kernel == 5 && stride == 1 ? 4 : kernel);
-      for (int32_t tap = 0; tap < end; tap += 2) {
-        *weights++ = pair_of(w[tap], w[tap + 1]);
-      }
-    }
-  }
-}
-
 }  // namespace
 
-const MapCore kMap3x3Stride1Width5 = {run<3, 1, 5, 1, 1>, expand<3, 1>, 3, 1, 2, 1, {}};
-const MapCore kMap3x3Stride1Width6 = {run<3, 1, 6, 1, 1>, expand<3, 1>, 3, 1, 2, 1, {}};
-const MapCore kMap5x5Stride2Width6 = {run<5, 2, 6, 2, 1>, expand<5, 2>, 5, 2, 3, 1, {}};
-const MapCore kMap7x7Stride1Width3 = {run<7, 1, 3, 3, 1>, expand<7, 1>, 7, 1, 7, 1, {}};
-const MapCore kMap7x7Stride1Width5 = {run<7, 1, 5, 3, 1>, expand<7, 1>, 7, 1, 7, 1, {}};
-const MapCore kMap7x7Stride1Width6 = {run<7, 1, 6, 3, 1>, expand<7, 1>, 7, 1, 7, 1, {}};
-const MapCore kMap7x7Stride2Width10 = {run<7, 2, 10, 3, 1>, expand<7, 2>, 7, 2, 4, 1, {}};
+const MapCore kMap3x3Stride1Width5 = {run<3, 1, 5, 1, 1>, expand_map_3, 3, 1, 2, 1, {}};
+const MapCore kMap3x3Stride1Width6 = {run<3, 1, 6, 1, 1>, expand_map_3, 3, 1, 2, 1, {}};
+const MapCore kMap5x5Stride2Width6 = {run<5, 2, 6, 2, 1>, expand_map_5_2, 5, 2, 3, 1, {}};
+const MapCore kMap7x7Stride1Width3 = {run<7, 1, 3, 3, 1>, expand_map_7_1, 7, 1, 7, 1, {}};
+const MapCore kMap7x7Stride1Width5 = {run<7, 1, 5, 3, 1>, expand_map_7_1, 7, 1, 7, 1, {}};
+const MapCore kMap7x7Stride1Width6 = {run<7, 1, 6, 3, 1>, expand_map_7_1, 7, 1, 7, 1, {}};
+const MapCore kMap7x7Stride2Width10 = {run<7, 2, 10, 3, 1>, expand_map_7_2, 7, 2, 4, 1, {}};
 
-const MapCore kMap3x3Stride1Width10 = {run<3, 1, 10, 1, 2>, expand<3, 1>, 3, 1, 2, 2, {}};
-const MapCore kMap5x5Stride1Width10 = {run<5, 1, 10, 2, 2>, expand<5, 1>, 5, 1, 4, 2, {}};
-const MapCore kMap7x7Stride2Width20 = {run<7, 2, 20, 3, 2>, expand<7, 2>, 7, 2, 4, 2, {}};
+const MapCore kMap3x3Stride1Width10 = {run<3, 1, 10, 1, 2>, expand_map_3, 3, 1, 2, 2, {}};
+const MapCore kMap5x5Stride1Width10 = {run<5, 1, 10, 2, 2>, expand_map_5_1, 5, 1, 4, 2, {}};
+const MapCore kMap7x7Stride2Width20 = {run<7, 2, 20, 3, 2>, expand_map_7_2, 7, 2, 4, 2, {}};
 
 uint32_t entry_of(const MapCore&, const MapPart&, int32_t rows) { return static_cast<uint32_t>(rows); }
-
-void widen_map(const MapWiden* columns) {
-  const int8_t* source = columns->source;
-  const int32_t zero_point = -static_cast<int16_t>(columns->offset & 0xFFFFu);
-  const int32_t words = columns->pairs + columns->has_trail;
-  for (int32_t y = 0; y < columns->rows; ++y) {
-    for (int32_t i = 0; i < words; ++i) {
-      const bool is_pair = i < columns->pairs;
-      for (int32_t c = 0; c < 4; ++c) {
-        const int32_t low = source[c] - zero_point;
-        const int32_t high = is_pair ? source[columns->step + c] - zero_point : 0;
-        columns->plane[c * (columns->pitch / 4) + y * words + i] =
-            (static_cast<uint32_t>(low) & 0xFFFFu) | static_cast<uint32_t>(high) << 16;
-      }
-      source += is_pair ? 2 * columns->step : columns->step;
-    }
-  }
-}
 
 #endif
 

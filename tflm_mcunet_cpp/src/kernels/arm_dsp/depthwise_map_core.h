@@ -1,9 +1,11 @@
-// What the depthwise kernels of whole maps are made of: the widening of a map and of weights, and for each
-// kernel and width of the map a loop that holds all sums of an output row.
+// The inner loops of the depthwise kernels of whole maps: for each kernel and width of the map one that holds
+// all sums of an output row, or of half of it.
 #ifndef TFLM_MCUNET_KERNELS_ARM_DSP_DEPTHWISE_MAP_CORE_H_
 #define TFLM_MCUNET_KERNELS_ARM_DSP_DEPTHWISE_MAP_CORE_H_
 
 #include <stdint.h>
+
+#include "depthwise_map_widen.h"
 
 namespace tflm_mcunet {
 namespace arm_dsp {
@@ -49,7 +51,7 @@ struct MapPart {
 // One shape: its loop, what widens its weights for it, and their words for each kernel row.
 struct MapCore {
   void (*run)(const MapJob* job);
-  void (*expand)(const int32_t* stream, uint32_t* weights, int32_t channels, int32_t stream_bytes);
+  ExpandMap* expand;
   int32_t kernel;
   int32_t stride;
   int32_t weights_words;
@@ -75,22 +77,6 @@ extern const MapCore kMap7x7Stride2Width20;
 
 // For `rows` kernel rows, at least 1.
 uint32_t entry_of(const MapCore& core, const MapPart& part, int32_t rows);
-
-// Four channels of a map, to be widened to a plane for each, two columns to a word, less the zero point. The
-// assembler knows the order of the fields.
-struct MapWiden {
-  const int8_t* source;
-  int32_t step;   // bytes from column to column
-  int32_t pairs;  // of columns, in a row
-  uint32_t* plane;
-  uint32_t offset;  // -zero point in both halves
-  int32_t pitch;    // bytes from plane to plane
-  int32_t rows;
-  int32_t has_trail;  // whether a column follows the pairs
-  uint32_t padding;   // four zero points
-};
-
-void widen_map(const MapWiden* columns);
 
 }  // namespace arm_dsp
 }  // namespace tflm_mcunet
