@@ -76,7 +76,8 @@ def packed_depthwise(call: Call, weights: np.ndarray, is_layer: bool) -> Call | 
     }
     source, target = call.inputs[0], call.outputs[0]
     weights_bytes = kernel * (kernel + 1) // 2 * 16 * (2 if is_rolling else 1)
-    sums_bytes = 16 * call.width if core_finish == _SUMS else 0
+    listed_bytes = 0 if is_rolling else 12 * rows
+    sums_bytes = 16 * call.width if core_finish == _SUMS else listed_bytes
     return replace(
         call,
         kernel="depthwise_packed_dsp_row",

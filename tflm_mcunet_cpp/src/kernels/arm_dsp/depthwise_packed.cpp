@@ -12,6 +12,7 @@ namespace {
 using arm_dsp::PackedColumns;
 using arm_dsp::PackedEnding;
 using arm_dsp::PackedJob;
+using arm_dsp::PackedRow;
 
 constexpr int32_t kStreamHead = 3;  // bias, multiplier and constant of a channel
 
@@ -49,7 +50,8 @@ class DepthwisePacked {
         weights_(reinterpret_cast<int32_t*>(endings_ + 4)),
         weights_words_(kernel_ * row_words_ * (conv.is_rolling != 0 ? 2 : 1)),
         x_(weights_ + 4 * weights_words_),
-        sums_(x_ + 4 * slots_ * words_) {
+        sums_(x_ + 4 * slots_ * words_),
+        listed_(reinterpret_cast<PackedRow*>(sums_)) {
     memset(x_, 0, static_cast<uint32_t>(16 * slots_ * words_));
     for (int32_t phase = 0; phase < stride_; ++phase) {
       lay_out(columns, phase);
@@ -64,40 +66,63 @@ class DepthwisePacked {
     for (int32_t c = 0; c < channels; ++c) {
       prepare(stream + c * stream_words, c, shift_of(channel + c));
     }
-    const bool is_sum = finish_ == arm_dsp::kPackedSums;
-    PackedJob job;
-    begin(is_sum, channels, &job);
-    int32_t held = 0;
-    if (conv_.is_rolling == 0) {
-      for (; held < window_; ++held) {
-        widen(rows[held], held, channel);
+    PackedJob job = job_of(channels);
+    if (conv_.is_rolling != 0) {
+      roll(rows, out, channel, job);
+      return;
+    }
+    for (int32_t i = 0; i < window_; ++i) {
+      widen(rows[i], i, channel);
+    }
+    for (int32_t y = 0; y < conv_.output_rows; ++y) {
+      const Span span = existing(rows + y * stride_, kernel_);
+      const PackedRow row = row_of(y * stride_ + span.first, span);
+      if (finish_ == arm_dsp::kPackedSums) {
+        compute(row, out + y * job.out_pitch, channel, job);
+      } else {
+        listed_[y] = row;
       }
     }
-    for (int32_t y = 0; y < conv_.output_rows; ++y, out += count_ * conv_.channels) {
-      const int32_t first = y * stride_;
-      Span span = {0, kernel_};
-      if (conv_.is_rolling != 0) {
-        for (; held < first + kernel_; ++held) {
-          widen(rows[held], held % kernel_, channel);
-        }
-        job.x = x_;
-        span.first = (kernel_ - first % kernel_) % kernel_;
-      } else {
-        span = existing(rows + first, kernel_);
-        job.x = x_ + (first + span.first) * words_;
-      }
-      job.weights = weights_ + span.first * row_words_;
-      arm_dsp::set_packed_code(*conv_.core, span.count, finish_, &job);
-      job.endings = endings_;
-      job.out = is_sum ? static_cast<void*>(sums_) : out;
+    if (finish_ != arm_dsp::kPackedSums) {
+      job.rows = listed_;
+      job.rows_end = listed_ + conv_.output_rows;
+      job.out = out;
       arm_dsp::depthwise_packed(&job, *conv_.core, finish_);
-      for (int32_t c = 0; is_sum && c < channels; ++c) {
-        finish(sums_ + c * count_, channel + c, out + c);
-      }
     }
   }
 
  private:
+  // Each row is widened to the place of the oldest, whose weights turn with it.
+  __attribute__((always_inline)) void roll(const void* const* rows, int8_t* out, int32_t channel,
+                                           PackedJob& job) {
+    int32_t held = 0;
+    for (int32_t y = 0; y < conv_.output_rows; ++y, out += job.out_pitch) {
+      const int32_t first = y * stride_;
+      for (; held < first + kernel_; ++held) {
+        widen(rows[held], held % kernel_, channel);
+      }
+      compute(row_of(0, {(kernel_ - first % kernel_) % kernel_, kernel_}), out, channel, job);
+    }
+  }
+
+  // The row of a list whose first kernel row that exists meets a slot.
+  PackedRow row_of(int32_t slot, const Span& span) const {
+    return {slot * words_ * 4, span.first * row_words_ * 4, arm_dsp::packed_code(*conv_.core, span.count)};
+  }
+
+  // One row, by way of sums where the core does not end them.
+  __attribute__((always_inline)) void compute(const PackedRow& row, int8_t* out, int32_t channel,
+                                              PackedJob& job) const {
+    const bool is_sum = finish_ == arm_dsp::kPackedSums;
+    job.rows = &row;
+    job.rows_end = &row + 1;
+    job.out = is_sum ? static_cast<void*>(sums_) : out;
+    arm_dsp::depthwise_packed(&job, *conv_.core, finish_);
+    for (int32_t c = 0; is_sum && c < job.channels; ++c) {
+      finish(sums_ + c * count_, channel + c, out + c);
+    }
+  }
+
   // Where the columns of a row go; at stride 2 those of even and of odd ones.
   void lay_out(const Columns& columns, int32_t phase) {
     const int32_t stride = stride_;
@@ -153,15 +178,24 @@ class DepthwisePacked {
     endings_[c] = arm_dsp::packed_ending(stream[0], stream[1], stream[2], shift);
   }
 
-  void begin(bool is_sum, int32_t channels, PackedJob* job) const {
-    job->pitch = words_ * 4;
-    job->stride = is_sum ? 4 : conv_.channels;
-    job->x_bytes = slots_ * words_ * 4;
-    job->weights_bytes = weights_words_ * 4;
-    job->out_step = is_sum ? 4 * count_ : 1;
-    job->channels = channels;
-    job->count = count_;
-    job->advance = 12 * stride_;
+  // A job without rows and output.
+  PackedJob job_of(int32_t channels) const {
+    const bool is_sum = finish_ == arm_dsp::kPackedSums;
+    PackedJob job = {};
+    job.pitch = words_ * 4;
+    job.stride = is_sum ? 4 : conv_.channels;
+    job.advance = 12 * stride_;
+    job.x = x_;
+    job.x_bytes = slots_ * words_ * 4;
+    job.weights = weights_;
+    job.weights_bytes = weights_words_ * 4;
+    job.endings = endings_;
+    job.out_step = is_sum ? 4 * count_ : 1;
+    job.channels = channels;
+    job.count = count_;
+    job.out_pitch = count_ * conv_.channels;
+    arm_dsp::set_packed_tail(finish_, &job);
+    return job;
   }
 
   void finish(const int32_t* sums, int32_t channel, int8_t* out) const {
@@ -192,6 +226,7 @@ class DepthwisePacked {
   const int32_t weights_words_;  // of a channel
   int32_t* const x_;
   int32_t* const sums_;
+  PackedRow* const listed_;  // where there are no sums
   PackedColumns columns_[2];
   int32_t offsets_[2];  // bytes from a row to its first column
   int32_t starts_[2];   // words from the start of a widened row

@@ -34,8 +34,8 @@ struct DepthwisePackedDsp {
 // Reads up to three bytes behind a row. Pixel p of the output may lie where pixel p of the input does: the
 // output may be the window's first row where there is one output row, and where there are more, the input map
 // itself. Scratch, aligned to 4: 80 bytes; for each held row 16 bytes for each of its words (`packed_words`);
-// for each kernel row 48 bytes (5x5) or 64 (7x7), twice that where it is rolling; 16 bytes for each output of
-// a row with kPackedSums.
+// for each kernel row 48 bytes (5x5) or 64 (7x7), twice that where it is rolling; with kPackedSums 16
+// bytes for each output of a row, else, where it is not rolling, 12 for each output row.
 void depthwise_packed_dsp_row(const void* params, const void* const* rows, void* out, const Columns& columns,
                               void* scratch);
 

@@ -130,11 +130,11 @@ TFLM_MCUNET_ASSEMBLER void rows_7_2() { ROWS("7", ROW_7_2 NEXT_ROW_7, "76"); }
   store "eq.w r8, [r7]\n"                           \
   "b.w tflm_mcunet_packed_done\n"
 
-// Label 2: a channel, 4: a block.
+// Label 2: a channel, 3: a row, 4: a block.
 TFLM_MCUNET_ASSEMBLER void compute(const PackedJob*) {
   asm volatile(
       "push {r4-r11, lr}\n"
-      "sub sp, sp, #128\n"
+      "sub sp, sp, #144\n"
       "mov lr, sp\n"
       "ldmia.w r0!, {r1-r8}\n"
       "stmia.w lr!, {r1-r8}\n"
@@ -142,8 +142,10 @@ TFLM_MCUNET_ASSEMBLER void compute(const PackedJob*) {
       "stmia.w lr!, {r1-r8}\n"
       "ldmia.w r0!, {r1-r8}\n"
       "stmia.w lr!, {r1-r8}\n"
-      "ldmia.w r0!, {r1-r7}\n"
-      "stmia.w lr!, {r1-r7}\n"
+      "ldmia.w r0!, {r1-r8}\n"
+      "stmia.w lr!, {r1-r8}\n"
+      "ldmia.w r0!, {r1-r3}\n"
+      "stmia.w lr!, {r1-r3}\n"
       "2:\n"
       "ldr r6, [sp, #92]\n"
       "ldmia.w r6!, {r2, r3, r8-r10}\n"
@@ -153,21 +155,24 @@ TFLM_MCUNET_ASSEMBLER void compute(const PackedJob*) {
       "strd r2, r3, [sp, #24]\n"
       "strd r8, r9, [sp, #36]\n"
       "str r10, [sp, #44]\n"
-      "ldrd r0, r4, [sp, #76]\n"
-      "add r4, r4, r0\n"
-      "str r4, [sp, #76]\n"
-      "ldrd r12, r4, [sp, #84]\n"
-      "add r4, r4, r12\n"
-      "str r4, [sp, #84]\n"
-      "str r12, [sp, #72]\n"
       "ldrd r7, r4, [sp, #96]\n"
       "add r4, r4, r7\n"
       "str r4, [sp, #96]\n"
+      "ldr r6, [sp, #128]\n"
+      "3:\n"
+      "ldmia.w r6!, {r8, r9, lr}\n"
+      "ldr r10, [sp, #76]\n"
+      "ldr r12, [sp, #84]\n"
+      "str r6, [sp, #124]\n"
+      "str lr, [sp, #112]\n"
+      "str r7, [sp, #140]\n"
+      "add r10, r10, r8\n"
+      "add r12, r12, r9\n"
       "ldr r9, [sp, #108]\n"
       "ldr r1, [sp, #48]\n"
+      "str r12, [sp, #72]\n"
       "add r9, r9, #1\n"
       "sub r7, r7, r1\n"
-      "mov r10, r0\n"
       "b.n 4f\n"
       "tflm_mcunet_packed_next:\n"
       "mov r1, #0\n"
@@ -183,11 +188,23 @@ TFLM_MCUNET_ASSEMBLER void compute(const PackedJob*) {
       "ldr.w pc, [sp, #112]\n"
       TAIL("fixed", FINISH_FIXED, "strb")
       "tflm_mcunet_packed_done:\n"
+      "ldrd r7, r0, [sp, #132]\n"
+      "ldr r6, [sp, #124]\n"
+      "ldr r1, [sp, #140]\n"
+      "cmp r6, r7\n"
+      "add r7, r1, r0\n"
+      "bne.w 3b\n"
+      "ldrd r0, r1, [sp, #76]\n"
+      "ldrd r2, r3, [sp, #84]\n"
       "ldr r6, [sp, #104]\n"
+      "add r0, r0, r1\n"
+      "add r2, r2, r3\n"
+      "str r0, [sp, #76]\n"
+      "str r2, [sp, #84]\n"
       "subs r6, r6, #1\n"
       "str r6, [sp, #104]\n"
       "bne.w 2b\n"
-      "add sp, sp, #128\n"
+      "add sp, sp, #144\n"
       "pop {r4-r11, pc}\n"
       TAIL("shifted", FINISH_SHIFTED, "strb")
       TAIL("sums", "", "str"));
@@ -235,15 +252,18 @@ const PackedCore kPacked5x5Stride2 = {rows_5_2, 60, 5, 2};
 const PackedCore kPacked7x7Stride1 = {rows_7_1, 72, 7, 1};
 const PackedCore kPacked7x7Stride2 = {rows_7_2, 76, 7, 2};
 
-void set_packed_code(const PackedCore& core, int32_t rows, PackedFinish finish, PackedJob* job) {
+uint32_t packed_code(const PackedCore& core, int32_t rows) {
+  const uint32_t skipped = static_cast<uint32_t>((core.kernel - rows) * core.row_bytes);
+  return (reinterpret_cast<uint32_t>(core.rows) | 1) + skipped;
+}
+
+void set_packed_tail(PackedFinish finish, PackedJob* job) {
   const char* const tails[] = {tflm_mcunet_packed_tail_fixed, tflm_mcunet_packed_tail_shifted,
                                tflm_mcunet_packed_tail_sums};
   const char* const lasts[] = {tflm_mcunet_packed_last_fixed, tflm_mcunet_packed_last_shifted,
                                tflm_mcunet_packed_last_sums};
   constexpr int32_t kLastBytes = 8;
   const int32_t missing = 5 - job->count % 6;
-  const uint32_t skipped = static_cast<uint32_t>((core.kernel - rows) * core.row_bytes);
-  job->rows = (reinterpret_cast<uint32_t>(core.rows) | 1) + skipped;
   job->tail = reinterpret_cast<uint32_t>(tails[finish]) | 1;
   job->last = reinterpret_cast<uint32_t>(lasts[finish] + kLastBytes * missing) | 1;
 }
@@ -276,46 +296,59 @@ const PackedCore kPacked5x5Stride2 = {nullptr, 0, 5, 2};
 const PackedCore kPacked7x7Stride1 = {nullptr, 0, 7, 1};
 const PackedCore kPacked7x7Stride2 = {nullptr, 0, 7, 2};
 
-void set_packed_code(const PackedCore&, int32_t rows, PackedFinish, PackedJob* job) {
-  job->rows = static_cast<uint32_t>(rows);
+uint32_t packed_code(const PackedCore&, int32_t rows) { return static_cast<uint32_t>(rows); }
+
+void set_packed_tail(PackedFinish, PackedJob*) {}
+
+namespace {
+
+// A row of one channel.
+void compute_row(const PackedJob& job, const PackedCore& core, PackedFinish finish,
+                 const PackedEnding& ending, const int32_t* x, const int32_t* weights, int32_t rows,
+                 uint8_t* out) {
+  const int32_t words = core.kernel == 7 ? 4 : 3;
+  uint32_t part = 0;
+  for (int32_t pair = 0; pair <= job.count / 2; ++pair) {
+    uint64_t sum = static_cast<uint64_t>(ending.begin[1]) << 32 | ending.begin[0];
+    for (int32_t row = 0; row < rows; ++row) {
+      const int32_t* const w = weights + row * words;
+      const int32_t* const first = x + row * (job.pitch / 4) + pair * core.stride;
+      for (int32_t i = 0; i < words; ++i) {
+        // 7x7 kernels at stride 2 have the words of even columns first, and x has them in turns.
+        const bool is_in_turns = core.stride == 1 || words == 3;
+        const int32_t at = is_in_turns ? i : (i < 2 ? 2 * i : 2 * (i - 2) + 1);
+        sum += static_cast<uint64_t>(static_cast<int64_t>(first[at]) * w[i]);
+      }
+    }
+    const Parts parts = parts_of(sum);
+    const uint32_t values[2] = {parts.low + (part << 11), parts.even};
+    part = static_cast<uint32_t>(parts.high);
+    for (int32_t k = 0; k < 2; ++k) {
+      const int32_t i = 2 * pair - 1 + k;
+      if (i < 0 || i >= job.count) {
+        continue;
+      }
+      if (finish == kPackedSums) {
+        memcpy(out + 4 * i, &values[k], sizeof(int32_t));
+      } else {
+        const int32_t value = scale(static_cast<int32_t>(values[k]), ending.multiplier, ending.constant);
+        const int32_t shift = finish == kPackedFixed ? kPackedShift : ending.shift;
+        out[i * job.stride] = static_cast<uint8_t>(saturate(value >> shift));
+      }
+    }
+  }
 }
 
+}  // namespace
+
 void depthwise_packed(const PackedJob* job, const PackedCore& core, PackedFinish finish) {
-  const int32_t words = core.kernel == 7 ? 4 : 3;
   for (int32_t c = 0; c < job->channels; ++c) {
-    const PackedEnding& ending = job->endings[c];
     const int32_t* const weights = job->weights + c * (job->weights_bytes / 4);
     const int32_t* const x = job->x + c * (job->x_bytes / 4);
-    uint8_t* const out = static_cast<uint8_t*>(job->out) + c * job->out_step;
-    uint32_t part = 0;
-    for (int32_t pair = 0; pair <= job->count / 2; ++pair) {
-      uint64_t sum = static_cast<uint64_t>(ending.begin[1]) << 32 | ending.begin[0];
-      for (int32_t row = 0; row < static_cast<int32_t>(job->rows); ++row) {
-        const int32_t* const w = weights + row * words;
-        const int32_t* const first = x + row * (job->pitch / 4) + pair * core.stride;
-        for (int32_t i = 0; i < words; ++i) {
-          // 7x7 kernels at stride 2 have the words of even columns first, and x has them in turns.
-          const bool is_in_turns = core.stride == 1 || words == 3;
-          const int32_t at = is_in_turns ? i : (i < 2 ? 2 * i : 2 * (i - 2) + 1);
-          sum += static_cast<uint64_t>(static_cast<int64_t>(first[at]) * w[i]);
-        }
-      }
-      const Parts parts = parts_of(sum);
-      const uint32_t values[2] = {parts.low + (part << 11), parts.even};
-      part = static_cast<uint32_t>(parts.high);
-      for (int32_t k = 0; k < 2; ++k) {
-        const int32_t i = 2 * pair - 1 + k;
-        if (i < 0 || i >= job->count) {
-          continue;
-        }
-        if (finish == kPackedSums) {
-          memcpy(out + 4 * i, &values[k], sizeof(int32_t));
-        } else {
-          const int32_t value = scale(static_cast<int32_t>(values[k]), ending.multiplier, ending.constant);
-          out[i * job->stride] =
-              static_cast<uint8_t>(saturate(value >> (finish == kPackedFixed ? kPackedShift : ending.shift)));
-        }
-      }
+    uint8_t* out = static_cast<uint8_t*>(job->out) + c * job->out_step;
+    for (const PackedRow* row = job->rows; row != job->rows_end; ++row, out += job->out_pitch) {
+      compute_row(*job, core, finish, job->endings[c], x + row->x / 4, weights + row->weights / 4,
+                  static_cast<int32_t>(row->code), out);
     }
   }
 }

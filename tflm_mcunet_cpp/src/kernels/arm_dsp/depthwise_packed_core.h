@@ -44,7 +44,16 @@ enum PackedFinish : int32_t {
   kPackedSums = 2,  // not outputs, but sums * 2^11
 };
 
-// The assembler knows the order of the fields, and copies them to its stack.
+// What an output row reads: byte offsets into x and the weights, and the code of the kernel rows that exist,
+// elsewhere their number.
+struct PackedRow {
+  int32_t x;
+  int32_t weights;
+  uint32_t code;
+};
+
+// Some channels of some output rows. The assembler knows the order of the fields, and copies them to its
+// stack.
 struct PackedJob {
   int32_t pitch;  // bytes from row to row of x
   int32_t state[11];
@@ -52,7 +61,7 @@ struct PackedJob {
   int32_t block[4];
   int32_t advance;  // bytes of x that six outputs take
   int32_t weights_of_block;
-  const int32_t* x;  // of the first channel: the first word of the first kernel row that exists
+  const int32_t* x;  // of the first channel
   int32_t x_bytes;   // from channel to channel
   const int32_t* weights;
   int32_t weights_bytes;  // from channel to channel
@@ -60,10 +69,14 @@ struct PackedJob {
   void* out;  // int8 outputs, or int32 sums * 2^11 that follow each other
   int32_t out_step;
   int32_t channels;
-  int32_t count;  // outputs
-  uint32_t rows;  // code addresses: `set_packed_code`
-  uint32_t tail;
+  int32_t count;  // outputs of a row
+  uint32_t code;
+  uint32_t tail;  // code addresses: `set_packed_tail`
   uint32_t last;
+  const PackedRow* row;
+  const PackedRow* rows;
+  const PackedRow* rows_end;
+  int32_t out_pitch;  // bytes from row to row
 };
 
 // A kernel and stride, and the assembler's code of its rows. Each is linked only where a layer needs it.
@@ -78,8 +91,11 @@ extern const PackedCore kPacked5x5Stride2;
 extern const PackedCore kPacked7x7Stride1;
 extern const PackedCore kPacked7x7Stride2;
 
-// Sets the code for `rows` kernel rows that exist, elsewhere their number, and for `job->count` outputs.
-void set_packed_code(const PackedCore& core, int32_t rows, PackedFinish finish, PackedJob* job);
+// PackedRow::code for so many kernel rows, at least 1.
+uint32_t packed_code(const PackedCore& core, int32_t rows);
+
+// Sets the code that ends a row of `job->count` outputs.
+void set_packed_tail(PackedFinish finish, PackedJob* job);
 
 // Words of x that a row takes.
 inline int32_t packed_words(int32_t count, int32_t kernel, int32_t stride) {
