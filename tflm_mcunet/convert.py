@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from tflm_mcunet.codegen.family import family_of
 from tflm_mcunet.codegen.program import scratch
 from tflm_mcunet.errors import UnsupportedOpError, UsageError
 from tflm_mcunet.graph import Graph
@@ -145,12 +146,15 @@ def convert(
     program, no_program = _program_form(source, graph, io)
     before = memory(source).head_bytes
     room = max(1, target.sram - RESERVED_BYTES) if target and target.sram and prefer == "speed" else 0
-    plan, refused = _schedule(program, schedule, max_mac_overhead, prefer, input, room)
+    family = family_of(target.core) if target and target.core else ""
+    plan, refused = _schedule(program, schedule, max_mac_overhead, prefer, input, room, family)
     refused = (*no_program, *refused)
     dense = plan
     if max_mac_overhead > 1 and plan.kind != "layer":
         # Tensors of TFLite Micro have their rows side by side; those of our own program need not.
-        dense, _ = _schedule(program, schedule, max_mac_overhead, prefer, input, room, spread_maps=False)
+        dense, _ = _schedule(
+            program, schedule, max_mac_overhead, prefer, input, room, family, spread_maps=False
+        )
     grown = canonical(source, io=io, max_mac_overhead=max_mac_overhead)[0] if max_mac_overhead > 1 else graph
     rewritten, after, more = _tflm_form(source if io is None else graph, (graph, grown), dense)
     notes = (*notes, *more)
@@ -246,6 +250,7 @@ def _schedule(
     prefer: str,
     input: str,
     room: int,
+    family: str = "",
     spread_maps: bool = True,
 ) -> tuple[Schedule, tuple[str, ...]]:
     """The Schedule of the interpreter-free program, and what it had to leave out."""
@@ -275,6 +280,7 @@ def _schedule(
         sram=1 if kind == "in_place" else room,  # as few streams as the lowest peak allows
         longest=1 if kind == "in_place" else 0,
         spread_maps=spread_maps and max_mac_overhead > 1,
+        family=family,
     )
     is_better = staged.arena_bytes < layer.arena_bytes or input == "rows"
     if is_better:

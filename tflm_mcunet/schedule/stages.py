@@ -22,6 +22,7 @@ from tflm_mcunet.errors import UsageError
 from tflm_mcunet.graph import Graph
 from tflm_mcunet.schedule.rows import RowGraph, row_graph
 from tflm_mcunet.schedule.schedule import ALIGNMENT, Buffer, Schedule, aligned
+from tflm_mcunet.schedule.stages_cost import StreamCosts, costs_of
 from tflm_mcunet.schedule.stages_plans import plans_of, wide_plans
 from tflm_mcunet.schedule.stages_quick import least_layer_bytes, quick_plan
 from tflm_mcunet.schedule.stages_speed import within_bytes, within_cost
@@ -49,6 +50,7 @@ def plan_stages(
     spread_maps: bool = False,
     sram: int = 0,
     longest: int = 0,
+    family: str = "",
 ) -> Schedule:
     """Plan the stages of a graph with the lowest peak.
 
@@ -72,6 +74,8 @@ def plan_stages(
             may take them; 0 for the lowest, with prefer "speed" for as many as few instructions take.
         longest: int. The most operators of a stage (those that vanish into others not counted), 0 for any number. With
             1, operators run one after the other, some of them row by row over their own input.
+        family: str. The kernels whose costs prefer "speed" goes by ("arm_dsp", "arm_mve" or "riscv"); any other: a plan
+            that is cheap with each of them.
 
     Returns:
         Schedule. Each "stream" stage holds a `StreamPlan`; `buffers` lists the maps between stages, which may share
@@ -126,13 +130,16 @@ def plan_stages(
     plan = _or_layers(rows, plan, fed, plans_of(rows, ("layer",), fed, alignments, notes, effort).lowest)
     if prefer == "speed" and "stream" in chosen and plan.kind != "layer":
 
-        def plan_in(floor: int) -> Schedule:
-            return plans_of(rows, ("layer", "stream"), fed, alignments, notes, effort, floor, most).lowest()
+        def plan_in(floor: int, costs: Sequence[StreamCosts]) -> Schedule:
+            kinds_of = ("layer", "stream")
+            return plans_of(
+                rows, kinds_of, fed, alignments, notes, effort, floor, most, tuple(costs)
+            ).lowest()
 
         if sram:
-            return within_bytes(rows, plan, sram, plan_in)
+            return within_bytes(rows, plan, sram, plan_in, costs_of(family))
         layers = None if fed >= 0 else plans_of(rows, ("layer",), fed, alignments, notes, effort).lowest()
-        return within_cost(rows, plan, layers, plan_in)
+        return within_cost(rows, plan, layers, plan_in, costs_of(family))
     return plan
 
 

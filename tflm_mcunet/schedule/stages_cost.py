@@ -1,62 +1,142 @@
 """What streams cost in instructions beside whole layers: a model, for `prefer="speed"` to rank plans by.
 
 A whole operator shares work between its rows that an operator of a stream does again for each row: a depthwise
-convolution widens every input row once instead of once for each row of the window and sets its channels up once, the
-others enter their kernel once. The model is fitted to counts on the Cortex-M4: of the plans of lowest peak of the
-reference models it tells 0.9 to 2 times what they measure. Where a number of it is printed, it is called modelled.
+convolution prepares every input row once instead of once for each row of the window, a 1x1 convolution takes its
+pixels in blocks that do not end with a row, and both enter their kernel once. A stage of one operator shares it too:
+its kernel computes the whole layer over its input. How much that is depends on the core's kernels, so each family has
+numbers of its own, fitted to counts on its emulated core over the reference models' plans of lowest peak.
+
+Costs are in millionths of what the graph's layers take (`SHARE`), so that those of several cores can be compared. Where
+a number of it is printed, it is called modelled.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import prod
 
 from tflm_mcunet.schedule.rows import RowGraph, RowNode
 from tflm_mcunet.schedule.schedule import Schedule
 
-#: Instructions: the engine's for a row step, a pointwise kernel's and a depthwise kernel's for a channel of a row.
-STEP, POINTWISE_CHANNEL, DEPTHWISE_CHANNEL = 250, 10, 50
+#: The cost of streams that take as much again as the layers.
+SHARE = 1_000_000
 
-#: Pixels of a row from which on depthwise kernels of large windows take a whole layer in one call.
-WIDE = 16
+#: Instructions of the engine for a row step of a stage, and for a row of a layer that is computed row by row.
+STEP, LAYER_STEP = 280, 90
+
+#: Pixels of a row from which on the DSP family's depthwise kernels of large windows take a whole layer in one call, and
+#: bytes of a channel's widened planes, four of them side by side, up to which they do for narrower rows.
+_WIDE, _MOST_PLANE_BYTES = 16, 4096
 
 
-def streaming_cost(rows: RowGraph, nodes: Sequence[RowNode]) -> int:
-    """Instructions that one stage takes more row by row than operator by operator; modelled.
+@dataclass(frozen=True)
+class StreamCosts:
+    """What rows of a family's kernels cost more than the same rows of a layer, in instructions.
+
+    Args:
+        layer: (float, float). Of layers, for each MAC and for each value of their outputs.
+        pointwise: (float, float). Of a 1x1 convolution for a row, and for each channel of a row, in and out.
+        depthwise: (float, float, float). For a row, for each channel of a row, for each MAC.
+        saved_byte: float. Of a 1x1 convolution that a layer computes over its input, for each byte of that.
+        is_whole: function. Whether the family computes a whole depthwise layer over its input, from the rows of its
+            output, their pixels, the window's rows and columns and its stride.
+        is_pointwise_whole: bool. Whether it computes a whole 1x1 layer over its input.
+    """
+
+    layer: tuple[float, float]
+    pointwise: tuple[float, float]
+    depthwise: tuple[float, float, float]
+    saved_byte: float
+    is_whole: Callable[[int, int, int, int, int], bool]
+    is_pointwise_whole: bool = True
+
+
+def _is_whole_dsp(height: int, width: int, kernel_h: int, kernel_w: int, stride: int) -> bool:
+    if kernel_h != kernel_w or kernel_w <= 3 or width >= _WIDE:
+        return True
+    # Larger windows on narrow rows have a kernel that takes some rows a call; it lies over its input if it takes all.
+    rows, pixels = kernel_h + (height - 1) * stride, -(-width // 6) * 6 * stride + kernel_w
+    return rows * (pixels // 2 + 1) * 16 <= _MOST_PLANE_BYTES
+
+
+def _is_whole_always(*_: int) -> bool:
+    return True
+
+
+#: By family of kernels (`codegen.family`).
+FAMILIES: Mapping[str, StreamCosts] = {
+    "arm_dsp": StreamCosts((0.77, 7.7), (225, 3), (0, 44, 0.6), 0, _is_whole_dsp),
+    "arm_mve": StreamCosts((0.13, 3.3), (110, 1.8), (194, 0, 0.06), 0.4, _is_whole_always),
+    "riscv": StreamCosts((2.2, 25.4), (0, 60), (1800, 78, 0.54), 0, _is_whole_always),
+}
+
+
+def costs_of(family: str) -> tuple[StreamCosts, ...]:
+    """The costs of a family; of all where it has none or is not known, for plans that suit every core."""
+    return (FAMILIES[family],) if family in FAMILIES else tuple(FAMILIES.values())
+
+
+def with_rows_of_pointwise(costs: Sequence[StreamCosts]) -> tuple[StreamCosts, ...]:
+    """The same as if a 1x1 convolution alone ran row by row: what goes by it has fewer maps that lie over others."""
+    return tuple(replace(c, is_pointwise_whole=False) for c in costs)
+
+
+def streaming_cost(
+    rows: RowGraph, nodes: Sequence[RowNode], costs: Sequence[StreamCosts] = costs_of("")
+) -> int:
+    """What one stage takes more row by row than operator by operator, in millionths of the graph's layers; modelled.
 
     Args:
         rows: RowGraph.
         nodes: sequence of RowNode. Those of the stage.
+        costs: sequence of StreamCosts. Of several, the largest counts for each operator.
     """
-    if len(nodes) == 1 and _runs_whole(rows, nodes[0]):
-        return STEP
-    return sum(_cost(rows, node) for node in nodes)
+    is_alone = len(nodes) == 1
+    whole = [layers_cost(rows, c) for c in costs]
+    return sum(
+        max(int(SHARE * _cost(rows, node, c, is_alone) / all_layers) for c, all_layers in zip(costs, whole))
+        for node in nodes
+    )
 
 
-def _runs_whole(rows: RowGraph, node: RowNode) -> bool:
-    """Whether kernels compute this operator as a whole layer although its output lies over its input."""
-    if not node.in_place or rows.graph.ops[node.op].type != "DEPTHWISE_CONV_2D":
-        return False
-    # Larger windows on narrow rows have a kernel that takes some rows a call; it cannot lie over its input.
-    width = rows.graph.tensors[node.outputs[0]].shape[2]
-    return node.windows[0].kernel_w <= 3 or width >= WIDE
+def layers_cost(rows: RowGraph, costs: StreamCosts) -> float:
+    """Instructions of a graph's operators as layers; modelled."""
+    mac, value = costs.layer
+    macs = sum(node.macs for node in rows.nodes)
+    values = sum(prod(rows.graph.tensors[t].shape) for node in rows.nodes for t in node.outputs)
+    return max(mac * macs + value * values, 1.0)
 
 
-def _cost(rows: RowGraph, node: RowNode) -> int:
+def _cost(rows: RowGraph, node: RowNode, costs: StreamCosts, is_alone: bool) -> float:
     op, output = rows.graph.ops[node.op], node.outputs[0]
-    height, channels = rows.shape[output][0], rows.graph.tensors[output].shape[-1]
+    height, shape = rows.shape[output][0], rows.graph.tensors[output].shape
+    window, inputs = node.windows[0], rows.graph.tensors[node.inputs[0]].shape[-1]
+    is_pointwise = op.type == "CONV_2D" and window.kernel_h == window.kernel_w == 1
+    is_depthwise = op.type == "DEPTHWISE_CONV_2D"
+    if is_alone and is_pointwise and costs.is_pointwise_whole:
+        return STEP + costs.saved_byte * inputs * height * shape[2]
+    if is_alone and op.type == "CONV_2D" and not is_pointwise:
+        return STEP  # a layer computes it row by row too
+    kernel = (window.kernel_h, window.kernel_w, window.stride_h)
+    if is_alone and is_depthwise and costs.is_whole(height, shape[2], *kernel):
+        return STEP
     if node.accumulate:
         height = rows.shape[node.inputs[0]][0]
-    cost = height * STEP
-    window = node.windows[0]
-    if op.type == "DEPTHWISE_CONV_2D":
-        cost += height * channels * DEPTHWISE_CHANNEL + node.macs // 2
-    elif op.type == "CONV_2D" and window.kernel_h == window.kernel_w == 1:
-        cost += height * channels * POINTWISE_CHANNEL
+    cost = float(height * STEP)
+    if op.type == "CONV_2D" and not is_pointwise:
+        cost -= height * LAYER_STEP
+    elif is_pointwise:
+        row, channel = costs.pointwise
+        cost += height * (row + channel * (inputs + shape[-1]))
+    elif is_depthwise:
+        row, channel, mac = costs.depthwise
+        cost += height * (row + channel * shape[-1]) + mac * node.macs
     return cost
 
 
-def schedule_cost(rows: RowGraph, plan: Schedule) -> int:
+def schedule_cost(rows: RowGraph, plan: Schedule, costs: Sequence[StreamCosts] = costs_of("")) -> int:
     """`streaming_cost` of all stages of a plan that stream."""
     node_of = {node.op: node for node in rows.nodes}
     stages = [[node_of[i] for i in s.ops if i in node_of] for s in plan.stages if s.plan is not None]
-    return sum(streaming_cost(rows, nodes) for nodes in stages)
+    return sum(streaming_cost(rows, nodes, costs) for nodes in stages)

@@ -9,6 +9,7 @@ from tflm_mcunet.schedule.rows import RowGraph
 from tflm_mcunet.schedule.schedule import Schedule, aligned
 from tflm_mcunet.schedule.stages_assemble import assembled
 from tflm_mcunet.schedule.stages_build import Placement
+from tflm_mcunet.schedule.stages_cost import StreamCosts, costs_of
 from tflm_mcunet.schedule.stages_maps import gaps, map_orders, place_maps
 from tflm_mcunet.schedule.stages_place import Hints, PositionSearch, place_stage
 from tflm_mcunet.schedule.stages_search import Candidate, Planner
@@ -97,6 +98,7 @@ def plans_of(
     effort: int,
     floor: int = 0,
     longest: int = 1 << 60,
+    costs: tuple[StreamCosts, ...] = costs_of(""),
 ) -> Plans:
     """The planner of a graph: candidate stages and what is known of them.
 
@@ -109,8 +111,18 @@ def plans_of(
         effort: int. Block placements to spend on getting nearer to the bound.
         floor: int. Bytes that a plan may take if its streams cost less for them; 0 for the lowest peak.
         longest: int. The most nodes of a stage.
+        costs: tuple of StreamCosts. What streams cost, where there is a floor.
     """
-    planner = Planner(rows, tuple(kinds), fed, *alignments, Effort(effort // 2), longest=longest, floor=floor)
+    planner = Planner(
+        rows,
+        tuple(kinds),
+        fed,
+        *alignments,
+        Effort(effort // 2),
+        longest=longest,
+        floor=floor,
+        stream_costs=costs,
+    )
     return Plans(rows, planner, notes, effort // 2)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from tflm_mcunet.schedule.patch import Tiling, can_tile, tiled
 from tflm_mcunet.schedule.rows import RowGraph
 from tflm_mcunet.schedule.stages_build import place_rows
-from tflm_mcunet.schedule.stages_cost import streaming_cost
+from tflm_mcunet.schedule.stages_cost import StreamCosts, costs_of, streaming_cost
 from tflm_mcunet.schedule.stages_live import runs
 from tflm_mcunet.schedule.stages_maps import gaps, place_maps
 from tflm_mcunet.schedule.stages_patch import PatchCosts
@@ -93,6 +93,7 @@ class Planner:
     costs: dict[int, PatchCosts] = field(default_factory=dict)
     longest: int = 1 << 60
     floor: int = 0
+    stream_costs: tuple[StreamCosts, ...] = costs_of("")
     started: bool = False
     packing: Effort = field(default_factory=lambda: Effort(MOST_PACKING))
 
@@ -133,7 +134,9 @@ class Planner:
             for c in found:
                 c.macs = sum(n.macs for n in self.rows.nodes[first:last])
                 if self.floor and not (c.works and c.works[0].kind == "layer"):
-                    c.streaming_cost = streaming_cost(self.rows, self.rows.nodes[first:last])
+                    c.streaming_cost = streaming_cost(
+                        self.rows, self.rows.nodes[first:last], self.stream_costs
+                    )
             self.memo[key] = found
         return self.memo[key]
 
