@@ -29,6 +29,7 @@ class _Core:
         weights_words: int. Of a widened kernel row.
         has_own_shift: bool.
         parts: int. Of an output row.
+        pad_left: int or None. Columns of padding, None for half a kernel.
     """
 
     name: str
@@ -36,6 +37,7 @@ class _Core:
     weights_words: int
     has_own_shift: bool = False
     parts: int = 1
+    pad_left: int | None = None
 
 
 _ORDER_3, _ORDER_5, _ORDER_7 = (0, 1, 1, 2), (0, 2, 1, 3, 4), (0, 2, 1, 3, 4, 6, 5)
@@ -50,6 +52,8 @@ _CORES: Mapping[tuple[int, int, int], _Core] = {
     (3, 1, 5): _Core("kMap3x3Stride1Width5", _ORDER_3, 2, True),
     (3, 1, 6): _Core("kMap3x3Stride1Width6", _ORDER_3, 2, True),
     (3, 1, 10): _Core("kMap3x3Stride1Width10", _ORDER_3, 2, True, parts=2),
+    (3, 2, 11): _Core("kMap3x3Stride2Width11", _ORDER_3, 2, True),
+    (3, 2, 12): _Core("kMap3x3Stride2Width12", _ORDER_3, 2, True, pad_left=0),
     (5, 1, 10): _Core("kMap5x5Stride1Width10", _ORDER_5, 4, parts=2),
     (5, 2, 5): _5X5_STRIDE_2,
     (5, 2, 6): _5X5_STRIDE_2,
@@ -76,10 +80,13 @@ def map_depthwise(call: Call, weights: np.ndarray) -> Call | None:
     channels, kernel, stride = fields["input_channels"], fields["kernel_w"], fields["stride_w"]
     source, target = call.inputs[0], call.outputs[0]
     core = _CORES.get((kernel, stride, fields["input_width"]))
-    is_same = fields["pad_left"] == kernel // 2 and call.width == -(-fields["input_width"] // stride)
+    if core is None:
+        return None
+    pad_left = kernel // 2 if core.pad_left is None else core.pad_left
+    is_same = fields["pad_left"] == pad_left and call.width == -(-fields["input_width"] // stride)
     words = (fields["input_width"] + 1) // 2
     is_on_its_side = kernel == 3 and source.height > fields["input_width"]  # then rows are longer that way
-    if core is None or not is_same or is_on_its_side or 16 * source.height * words > _MOST_PLANE_BYTES:
+    if not is_same or is_on_its_side or 16 * source.height * words > _MOST_PLANE_BYTES:
         return None
     flat, zero_point = weights.reshape(channels, -1), fields["input_zero_point"]
     if core.has_own_shift:

@@ -161,6 +161,12 @@ TFLM_MCUNET_ASSEMBLER void map_3_1_5(const MapJob*) {
 TFLM_MCUNET_ASSEMBLER void map_3_1_6(const MapJob*) {
   MAP(ROWS("3_1_6", "3", "48", ROW_3_1_6), "r2-r7", KEEP_OUT, FINISH_6_BY_8);
 }
+TFLM_MCUNET_ASSEMBLER void map_3_2_11(const MapJob*) {
+  MAP(ROWS("3_2_11", "3", "56", ROW_3_2_11), "r2-r7", KEEP_OUT, FINISH_6_BY_8);
+}
+TFLM_MCUNET_ASSEMBLER void map_3_2_12(const MapJob*) {
+  MAP(ROWS("3_2_12", "3", "56", ROW_3_2_12), "r2-r7", KEEP_OUT, FINISH_6_BY_8);
+}
 TFLM_MCUNET_ASSEMBLER void map_5_2_6(const MapJob*) {
   MAP(ROWS("5_2_6", "5", "36", ROW_5_2_6), "r2-r4", KEEP_BOTH, FINISH_3);
 }
@@ -196,6 +202,8 @@ extern const char tflm_mcunet_map_7_2_20[];
 extern const char tflm_mcunet_map_7_2_20_right[];
 extern const char tflm_mcunet_map_3_1_5[];
 extern const char tflm_mcunet_map_3_1_6[];
+extern const char tflm_mcunet_map_3_2_11[];
+extern const char tflm_mcunet_map_3_2_12[];
 extern const char tflm_mcunet_map_5_2_6[];
 extern const char tflm_mcunet_map_7_1_3[];
 extern const char tflm_mcunet_map_7_1_5[];
@@ -207,6 +215,10 @@ extern const char tflm_mcunet_map_7_2_10[];
 
 const MapCore kMap3x3Stride1Width5 = {map_3_1_5, expand_map_3, 3, 1, 2, 1, {{tflm_mcunet_map_3_1_5, 44, 0}}};
 const MapCore kMap3x3Stride1Width6 = {map_3_1_6, expand_map_3, 3, 1, 2, 1, {{tflm_mcunet_map_3_1_6, 48, 0}}};
+const MapCore kMap3x3Stride2Width11 = {
+    map_3_2_11, expand_map_3, 3, 2, 2, 1, {{tflm_mcunet_map_3_2_11, 56, 0}}};
+const MapCore kMap3x3Stride2Width12 = {
+    map_3_2_12, expand_map_3, 3, 2, 2, 1, {{tflm_mcunet_map_3_2_12, 56, 0}}};
 const MapCore kMap5x5Stride2Width6 = {
     map_5_2_6, expand_map_5_2, 5, 2, 3, 1, {{tflm_mcunet_map_5_2_6, 36, 0}}};
 const MapCore kMap7x7Stride1Width3 = {
@@ -305,6 +317,8 @@ void run(const MapJob* job) {
 
 const MapCore kMap3x3Stride1Width5 = {run<3, 1, 5, 1, 1>, expand_map_3, 3, 1, 2, 1, {}};
 const MapCore kMap3x3Stride1Width6 = {run<3, 1, 6, 1, 1>, expand_map_3, 3, 1, 2, 1, {}};
+const MapCore kMap3x3Stride2Width11 = {run<3, 2, 11, 1, 1>, expand_map_3, 3, 2, 2, 1, {}};
+const MapCore kMap3x3Stride2Width12 = {run<3, 2, 12, 0, 1>, expand_map_3, 3, 2, 2, 1, {}};
 const MapCore kMap5x5Stride2Width6 = {run<5, 2, 6, 2, 1>, expand_map_5_2, 5, 2, 3, 1, {}};
 const MapCore kMap7x7Stride1Width3 = {run<7, 1, 3, 3, 1>, expand_map_7_1, 7, 1, 7, 1, {}};
 const MapCore kMap7x7Stride1Width5 = {run<7, 1, 5, 3, 1>, expand_map_7_1, 7, 1, 7, 1, {}};

@@ -20,6 +20,20 @@
   "ldmia.w r1!, {r11, lr}\n" TAP("r2", "r8", "lr") TAP("r3", "r8", "r11") TAP("r4", "r9", "lr")        \
       TAP("r5", "r9", "r11") TAP("r6", "r10", "lr") TAP("r7", "r10", "r11") LOW_HIGH("r3", "r9", "lr") \
           HIGH_LOW("r4", "r8", "r11") LOW_HIGH("r5", "r10", "lr") HIGH_LOW("r6", "r9", "r11")
+// Padded by a column on the left, and by none.
+#define ROW_3_2_11                                                                                           \
+  "ldmia.w r1!, {r11, lr}\n"                                                                                 \
+  "ldmia.w r0!, {r8-r10}\n" TAP("r2", "r8", "lr") TAP("r3", "r9", "lr") TAP("r4", "r10", "lr")               \
+      HIGH_LOW("r3", "r8", "r11") HIGH_LOW("r4", "r9", "r11")                                                \
+          HIGH_LOW("r5", "r10", "r11") "ldmia.w r0!, {r8-r10}\n" TAP("r5", "r8", "lr") TAP("r6", "r9", "lr") \
+              TAP("r7", "r10", "lr") HIGH_LOW("r6", "r8", "r11") HIGH_LOW("r7", "r9", "r11")
+#define ROW_3_2_12                                                                                \
+  "ldmia.w r1!, {r11, lr}\n"                                                                      \
+  "ldmia.w r0!, {r8-r10}\n" TAP("r2", "r8", "r11") TAP("r3", "r9", "r11") TAP("r4", "r10", "r11") \
+      LOW_HIGH("r2", "r9", "lr")                                                                  \
+          LOW_HIGH("r3", "r10", "lr") "ldmia.w r0!, {r8-r10}\n" TAP("r5", "r8", "r11")            \
+              TAP("r6", "r9", "r11") TAP("r7", "r10", "r11") LOW_HIGH("r4", "r8", "lr")           \
+                  LOW_HIGH("r5", "r9", "lr") LOW_HIGH("r6", "r10", "lr")
 #define ROW_5_2_6                                                                                 \
   "ldmia.w r0!, {r7-r9}\n"                                                                        \
   "ldmia.w r1!, {r10-r12}\n" TAP("r2", "r7", "r11") TAP("r3", "r7", "r10") TAP("r4", "r8", "r10") \
