@@ -24,7 +24,7 @@ _MOST_BYTES = 2048
 _ROW_BYTES, _HEADS_BYTES = 12, 4 * 16
 
 #: Four records of the kernel for 3x3 windows, and what it keeps besides widened columns.
-_RECORDS_BYTES, _WORKSPACE_BYTES = 4 * 28, 320
+_RECORDS_BYTES, _WORKSPACE_BYTES = 4 * 28, 240
 
 
 def scratch_bytes(graph: Graph, op: Op, pointer_bytes: int) -> int:
@@ -75,7 +75,7 @@ def _depthwise(call: Call, op: Op, pointer_bytes: int) -> int:
         units = (call.width + 1) // 2 + 1 if stride == 1 else call.width + 1
         # The kernel keeps the rows of the window twice, for four channels too.
         pointers = 2 * (3 + (rows_of_map - 1) * stride_h) * pointer_bytes
-        return pointers + _RECORDS_BYTES + _WORKSPACE_BYTES + 48 * units
+        return pointers + _RECORDS_BYTES + _WORKSPACE_BYTES + 48 * units + 16 * call.width
     takes = is_plain and width <= 7 and stride <= 2
     if not takes or not _is_within(fields, height * width, _PLANES):
         return 0

@@ -6,10 +6,13 @@
 namespace tflm_mcunet {
 namespace {
 
-constexpr int32_t kWords = arm_dsp::kStreamWords3x3 + arm_dsp::kOwnWords3x3;
+using arm_dsp::kStreamWords3x3;
 
-// The record of one channel, as DepthwiseDsp3x3 has them.
-void put_record(const DepthwiseConv2D& conv, int32_t channel, int32_t* record) {
+// Of four channels: the stream, and behind it constants and shifts.
+constexpr int32_t kRecordWords = 4 * (kStreamWords3x3 + 2);
+
+// The record of one channel, as DepthwiseDsp3x3 has them where a layer is not regular.
+void put_record(const DepthwiseConv2D& conv, int32_t channel, int32_t* record, int32_t* own) {
   const int32_t channels = conv.input_channels;
   const int8_t* weights = conv.weights + channel;
   int32_t sum = 0;
@@ -26,8 +29,8 @@ void put_record(const DepthwiseConv2D& conv, int32_t channel, int32_t* record) {
   const int32_t shift = 7 - conv.shift[channel];
   record[0] = static_cast<int32_t>(static_cast<uint32_t>(bias - conv.input_zero_point * sum) << 8);
   record[1] = conv.multiplier[channel];
-  record[5] = shift;
-  record[6] = (2 * conv.output_zero_point + 1) * (1 << (shift - 1)) + 64;
+  own[0] = (2 * conv.output_zero_point + 1) * (1 << (shift - 1)) + 64;
+  own[1] = shift;
 }
 
 inline int32_t window_of(const DepthwiseUnpacked& params) {
@@ -46,7 +49,7 @@ bool depthwise_3x3_unpacked_takes(const DepthwiseConv2D& conv, int32_t stride_h,
 int32_t depthwise_3x3_unpacked_scratch(const DepthwiseUnpacked& params, int32_t output_width) {
   const int32_t units = arm_dsp::units_of_3x3(output_width, params.stride_h);
   const int32_t pointers = window_of(params) * static_cast<int32_t>(sizeof(void*));
-  return pointers + 4 * kWords * 4 + 320 + 48 * units;
+  return pointers + kRecordWords * 4 + 240 + 48 * units + 16 * output_width;
 }
 
 void depthwise_3x3_unpacked_row(const void* params, const void* const* rows, void* out,
@@ -59,8 +62,8 @@ void depthwise_3x3_unpacked_row(const void* params, const void* const* rows, voi
   const void** const four = static_cast<const void**>(scratch);
   int32_t* const records = reinterpret_cast<int32_t*>(four + window);
   DepthwiseDsp3x3 part = {};
+  part.core = unpacked.stride_h == 1 ? &arm_dsp::kSums3x3Stride1 : &arm_dsp::kSums3x3Stride2;
   part.stream = records;
-  part.has_own_shifts = 1;
   part.input_width = conv.input_width;
   part.channels = 4;
   part.stride = unpacked.stride_h;
@@ -80,9 +83,9 @@ void depthwise_3x3_unpacked_row(const void* params, const void* const* rows, voi
       four[i] = rows[i] != nullptr ? static_cast<const int8_t*>(rows[i]) + channel : nullptr;
     }
     for (int32_t i = 0; i < 4; ++i) {
-      put_record(conv, channel + i, records + i * kWords);
+      put_record(conv, channel + i, records + i * kStreamWords3x3, records + 4 * kStreamWords3x3 + 2 * i);
     }
-    depthwise_3x3_dsp_row(&part, four, static_cast<int8_t*>(out) + channel, columns, records + 4 * kWords);
+    depthwise_3x3_dsp_row(&part, four, static_cast<int8_t*>(out) + channel, columns, records + kRecordWords);
   }
 }
 
