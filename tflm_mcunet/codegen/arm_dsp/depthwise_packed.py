@@ -26,6 +26,10 @@ _FIXED, _SHIFTED, _SUMS = 0, 1, 2
 #: Output columns from which on the kernel takes fewer instructions than the one for narrow rows.
 _LEAST_WIDTH = 9
 
+#: The same by kernel where its outputs are finished outside the core; the other one then is also faster where columns
+#: are a multiple of the six that it computes at a time, but for the widest.
+_LEAST_WIDTH_OF_SUMS, _WIDE, _SIX = {5: 29, 7: 13}, 29, 6
+
 
 def packed_depthwise(call: Call, weights: np.ndarray, is_layer: bool) -> Call | None:
     """The call of the kernel for 5x5 and 7x7 windows of wide rows, or None where it is not exact or not faster.
@@ -50,6 +54,8 @@ def packed_depthwise(call: Call, weights: np.ndarray, is_layer: bool) -> Call | 
             return None
         bias, finish, shifts = found.bias.astype(np.int64) >> _SCALE, found.finish, found.shift
         core_finish = _SHIFTED if finish == SATURATE else _SUMS
+        if core_finish == _SUMS and not _is_faster_with_sums(call.width, kernel):
+            return None
         regular = found.multiplier, found.constant
     reach = (
         smallest + bias - given_bias,
@@ -88,6 +94,10 @@ def packed_depthwise(call: Call, weights: np.ndarray, is_layer: bool) -> Call | 
         window=replace(window, kernel_h=slots, stride_h=stride * rows),
         scratch_bytes=80 + weights_bytes + (kernel if is_rolling else slots) * words * 16 + sums_bytes,
     )
+
+
+def _is_faster_with_sums(width: int, kernel: int) -> bool:
+    return width >= _LEAST_WIDTH_OF_SUMS[kernel] and (width >= _WIDE or width % _SIX != 0)
 
 
 def _words(width: int, kernel: int, stride: int) -> int:
