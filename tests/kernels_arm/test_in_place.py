@@ -29,7 +29,8 @@ SHAPES = [
     (9, 12, 24, 3, 1, "depthwise_3x3_dsp_row"),
     (11, 11, 21, 3, 2, "depthwise_3x3_dsp_row"),
     (15, 5, 24, 3, 1, "depthwise_3x3_dsp_columns"),
-    (9, 17, 16, 5, 1, "depthwise_packed_dsp_row"),
+    (9, 17, 16, 5, 1, "depthwise_conv_2d_dsp_row"),
+    (9, 29, 16, 5, 1, "depthwise_packed_dsp_row"),
     (12, 34, 16, 7, 2, "depthwise_packed_dsp_row"),
     (5, 6, 48, 5, 1, "depthwise_conv_2d_dsp_row"),
 ]
