@@ -17,7 +17,7 @@ from tflm_mcunet.report import MemoryReport, analyze
 from tflm_mcunet.schedule.in_place import own_kernels
 from tflm_mcunet.schedule.layer import plan_layer
 from tflm_mcunet.schedule.schedule import Schedule
-from tflm_mcunet.schedule.stages import plan_stages, streamed_macs
+from tflm_mcunet.schedule.stages import plan_stages, streamed_macs, with_cheaper_streams
 from tflm_mcunet.targets import Target
 from tflm_mcunet.tflite import verify, write
 from tflm_mcunet.tflm.memory import memory
@@ -117,10 +117,10 @@ def convert(
             "stream" and "patch" let rows or patches flow through stages; "auto" takes what needs the least
             SRAM.
         max_mac_overhead: float, at least 1. How many MACs patches may cost, as a factor.
-        prefer: str. "sram" for the lowest peak, or "speed": streams that take hardly more instructions than layers.
-            Without a target that is the plan of fewest bytes whose streams cost about 3 % by a model of them (up to
-            three times the lowest peak, never as much as layers need; `skipped` tells how much); with a target, the
-            plan whose streams cost least within its SRAM.
+        prefer: str. "sram" for the lowest peak, with operators as layers where these fit under it, or "speed": streams
+            that take hardly more instructions than layers. Without a target that is the plan of fewest bytes whose
+            streams cost about 3 % by a model of them (up to three times the lowest peak, never as much as layers need;
+            `skipped` tells how much); with a target, the plan whose streams cost least within its SRAM.
         input: str. "resident", or "rows" where the caller feeds the image's rows.
         io: str or None. "int8" drops QUANTIZE and DEQUANTIZE at the edges: inputs and outputs become int8.
 
@@ -158,6 +158,9 @@ def convert(
     grown = canonical(source, io=io, max_mac_overhead=max_mac_overhead)[0] if max_mac_overhead > 1 else graph
     rewritten, after, more = _tflm_form(source if io is None else graph, (graph, grown), dense)
     notes = (*notes, *more)
+    if prefer == "sram" and schedule != "in_place":
+        # Its stages are more and shorter: in TFLite Micro each would be an operator with records of its own.
+        plan = with_cheaper_streams(plan, input=input, family=family)
     if prefer == "speed" and plan.kind != "layer":
         share = f"{streamed_macs(plan)} of {total_macs(plan.graph)} MACs run row by row"
         notes = (*notes, f"prefer='speed': {share} in an arena of {plan.arena_bytes} bytes")

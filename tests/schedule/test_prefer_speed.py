@@ -10,7 +10,7 @@ from tflm_mcunet.convert import convert
 from tflm_mcunet.execute import run
 from tflm_mcunet.graph import Graph
 from tflm_mcunet.schedule.rows import row_graph
-from tflm_mcunet.schedule.stages import plan_stages, streamed_macs
+from tflm_mcunet.schedule.stages import plan_stages, streamed_macs, with_cheaper_streams
 from tflm_mcunet.schedule.stages_cost import SHARE, costs_of, schedule_cost, streaming_cost
 from tflm_mcunet.schedule.stages_speed import MOST_COST
 from tflm_mcunet.targets import Target
@@ -33,6 +33,29 @@ def test_fewer_macs_are_streamed_in_no_more_bytes(input: str) -> None:
     fast = plan_stages(funnel(1), input=input, prefer="speed", sram=1)
     assert fast.arena_bytes <= least.arena_bytes
     assert streamed_macs(fast) < 0.9 * streamed_macs(least)
+
+
+@pytest.mark.parametrize("input", ["resident", "rows"])
+@pytest.mark.parametrize("family", ["", "arm_dsp"])
+def test_where_bytes_are_left_operators_run_whole_at_the_lowest_peak_too(input: str, family: str) -> None:
+    graph, rows = funnel(1), row_graph(funnel(1))
+    least = plan_stages(graph, input=input)
+    cheaper = with_cheaper_streams(least, input=input, family=family)
+    assert cheaper.arena_bytes <= least.arena_bytes
+    costs = costs_of(family)
+    assert schedule_cost(rows, cheaper, costs) < 0.9 * schedule_cost(rows, least, costs)
+    assert streamed_macs(cheaper) < streamed_macs(least)
+    converted = convert(graph, schedule="stream", input=input)
+    assert converted.schedule.arena_bytes <= least.arena_bytes
+    assert schedule_cost(rows, converted.schedule) < schedule_cost(rows, least)
+
+
+def test_plans_that_recompute_and_layers_stay_as_they_are() -> None:
+    graph = funnel(1)
+    tiled = plan_stages(graph, max_mac_overhead=1.5)
+    assert sum(stage.macs for stage in tiled.stages) > sum(stage.macs for stage in plan_stages(graph).stages)
+    for plan in (tiled, plan_stages(graph, kinds=("layer",))):
+        assert with_cheaper_streams(plan) is plan
 
 
 @pytest.mark.parametrize("input", ["resident", "rows"])

@@ -143,6 +143,31 @@ def plan_stages(
     return plan
 
 
+def with_cheaper_streams(plan: Schedule, *, input: str = "resident", family: str = "") -> Schedule:
+    """The plan whose streams cost least (modelled, `stages_cost`) in no more bytes than `plan` takes.
+
+    Away from its highest stage a plan has bytes to spare, in which operators run whole instead of row by row. The plan
+    itself where none costs less, where nothing streams, and where MACs are recomputed: without that it would be higher.
+
+    Args:
+        plan: Schedule. Of `plan_stages` with rows of 4 bytes.
+        input, family: str. As for `plan_stages`.
+    """
+    rows = row_graph(plan.graph)
+    recomputes = sum(s.macs for s in plan.stages) > sum(n.macs for n in rows.nodes)
+    if recomputes or not any(stage.plan is not None for stage in plan.stages):
+        return plan
+    kinds = ("layer", "stream")
+    fed = _fed_tensor(rows, kinds)[0] if input == "rows" else -1
+
+    def plan_in(floor: int, costs: Sequence[StreamCosts]) -> Schedule:
+        alignments = (4, ALIGNMENT)
+        ways = plans_of(rows, kinds, fed, alignments, plan.notes, CAREFUL, floor, costs=tuple(costs))
+        return ways.lowest()
+
+    return within_bytes(rows, plan, plan.arena_bytes, plan_in, costs_of(family))
+
+
 def streamed_macs(plan: Schedule) -> int:
     """The MACs of a Schedule's operators that run row by row."""
     return sum(stage.macs for stage in plan.stages if stage.plan is not None)
