@@ -63,7 +63,7 @@ def test_the_search_finds_what_fits_in_streams_alone_and_says_so(tmp_path: Path)
     assert "schedule layer or stream" in (tmp_path / "both" / "leaderboard.html").read_text()
     int8 = mcu.quantize(found.best_model, found.prepare(search_script.data()[0]))
     conversion = mcu.convert(int8, "STM32F411", schedule=found.best_schedule)
-    assert conversion.schedule.kind == "stream"
+    assert conversion.schedule.kind in ("stream", "mixed")  # what fits whole under the peak runs whole
     assert conversion.schedule.arena_bytes <= found.best_need.arena_bytes
     with pytest.raises(UsageError, match="other settings: budget"):
         search_script.search(*arguments, schedule="stream", **tight)
