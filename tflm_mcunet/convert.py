@@ -7,8 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tflm_mcunet.codegen.family import family_of
-from tflm_mcunet.codegen.program import scratch
+from tflm_mcunet.codegen.family import FAMILIES, PORTABLE, family_of
+from tflm_mcunet.codegen.program import build_program, scratch
 from tflm_mcunet.errors import UnsupportedOpError, UsageError
 from tflm_mcunet.graph import Graph
 from tflm_mcunet.load import load_graph
@@ -160,7 +160,7 @@ def convert(
     notes = (*notes, *more)
     if prefer == "sram" and schedule != "in_place":
         # Its stages are more and shorter: in TFLite Micro each would be an operator with records of its own.
-        plan = with_cheaper_streams(plan, input=input, family=family)
+        plan = _with_cheaper_streams(plan, input, family)
     if prefer == "speed" and plan.kind != "layer":
         share = f"{streamed_macs(plan)} of {total_macs(plan.graph)} MACs run row by row"
         notes = (*notes, f"prefer='speed': {share} in an arena of {plan.arena_bytes} bytes")
@@ -290,6 +290,20 @@ def _schedule(
         return staged, ()
     why = staged.notes if staged.kind == "layer" else ()
     return layer, tuple(note for note in why if note.startswith("prefer="))
+
+
+def _with_cheaper_streams(plan: Schedule, input: str, family: str) -> Schedule:
+    """The plan whose streams cost less in no more bytes, the scratch of its kernels included; else the plan itself."""
+    families = (PORTABLE, family) if family else FAMILIES
+
+    def scratch_of(schedule: Schedule) -> list[int]:
+        return [build_program(schedule, name).scratch_bytes for name in families]
+
+    if all(stage.plan is None for stage in plan.stages):
+        return plan
+    found = with_cheaper_streams(plan, input=input, family=family)
+    is_smaller = all(own <= allowed for own, allowed in zip(scratch_of(found), scratch_of(plan)))
+    return found if is_smaller else plan
 
 
 def _check_options(schedule: str, prefer: str, input: str, max_mac_overhead: float) -> None:

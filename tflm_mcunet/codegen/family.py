@@ -23,6 +23,9 @@ _SPECIALISE: Mapping[str, Callable[..., Call]] = {
     "riscv": riscv.specialise,
 }
 
+#: All there are.
+FAMILIES = (PORTABLE, *_SPECIALISE)
+
 #: What each family's kernels may read from flash; most read a few bytes behind their inputs.
 _EXACT_READERS: Mapping[str, frozenset[str]] = {
     "arm_dsp": arm_dsp.EXACT_READERS,
