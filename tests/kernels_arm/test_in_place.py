@@ -64,6 +64,9 @@ def test_depthwise_layers_write_over_their_input() -> None:
     graphs = [(between_small_layers(*shape), kernel) for *shape, kernel in SHAPES]
     graphs.append((between_small_layers(3, 3, 16, 3, 1, "RELU"), "depthwise_3x3_dsp_map"))
     graphs.append((between_small_layers(6, 6, 48, 7, 1, "RELU"), "depthwise_map_dsp"))
+    graphs.append(
+        (between_small_layers(19, 19, 48, 7, 2, "RELU"), "depthwise_map_dsp")
+    )  # two channels at a time
     for graph, kernel in graphs:
         schedule = convert(graph, schedule="in_place").schedule
         assert kernel in overlapping(schedule, "arm_dsp"), kernel

@@ -15,8 +15,8 @@ from tflm_mcunet.ops import Window
 #: `kMapShift`.
 _SHIFT = 8
 
-#: Bytes of widened planes that a call may take.
-_MOST_PLANE_BYTES = 4096
+#: Bytes of widened planes that a call may take: four channels at a time where they fit, else two.
+_MOST_PLANE_BYTES = 2048
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,9 @@ def map_depthwise(call: Call, weights: np.ndarray) -> Call | None:
     is_same = fields["pad_left"] == pad_left and call.width == -(-fields["input_width"] // stride)
     words = (fields["input_width"] + 1) // 2
     is_on_its_side = kernel == 3 and source.height > fields["input_width"]  # then rows are longer that way
-    if not is_same or is_on_its_side or 16 * source.height * words > _MOST_PLANE_BYTES:
+    plane_bytes = 4 * source.height * words
+    widened = 4 if 4 * plane_bytes <= _MOST_PLANE_BYTES else 2
+    if not is_same or is_on_its_side or widened * plane_bytes > _MOST_PLANE_BYTES:
         return None
     flat, zero_point = weights.reshape(channels, -1), fields["input_zero_point"]
     if core.has_own_shift:
@@ -106,6 +108,8 @@ def map_depthwise(call: Call, weights: np.ndarray) -> Call | None:
     given = {
         "core": Symbol(f"&arm_dsp::{core.name}"),
         "stream": Constant(stream),
+        "widen": Symbol(f"arm_dsp::widen_map_{widened}"),
+        "widened": widened,
         "stream_words": stream.shape[1],
         "constant": found.constant,
         "shift": found.shift,
@@ -125,5 +129,5 @@ def map_depthwise(call: Call, weights: np.ndarray) -> Call | None:
         outputs=(View(target.tensor, 1, target.height * target.row_bytes),),
         window=Window(),
         scratch_bytes=12 * target.height * core.parts
-        + 16 * (kernel * core.weights_words + source.height * words),
+        + widened * (4 * kernel * core.weights_words + plane_bytes),
     )

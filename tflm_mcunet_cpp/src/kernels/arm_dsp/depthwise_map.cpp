@@ -1,5 +1,5 @@
-// Four channels at a time are widened, all rows of them, and so are their weights; then each channel is a
-// small convolution whose sums of an output row are held together. Rows of padding take no part.
+// Two or four channels at a time are widened, all rows of them, and so are their weights; then each channel
+// is a small convolution whose sums of an output row are held together. Rows of padding take no part.
 #include "depthwise_map.h"
 
 #include "depthwise_map_widen.h"
@@ -38,7 +38,7 @@ void depthwise_map_dsp(const void* params, const void* const* rows, void* out, c
   MapRow* const listed = static_cast<MapRow*>(scratch);
   uint32_t* const weights = reinterpret_cast<uint32_t*>(listed + listed_rows);
   const int32_t weights_words = core.kernel * core.weights_words;
-  uint32_t* const planes = weights + 4 * weights_words;
+  uint32_t* const planes = weights + conv.widened * weights_words;
   const int32_t row_words = (conv.width + 1) / 2;
   const int32_t plane_bytes = conv.height * row_words * 4;
   list_rows(conv, row_words * 4, listed);
@@ -63,16 +63,16 @@ void depthwise_map_dsp(const void* params, const void* const* rows, void* out, c
   job.stream = conv.stream;
   job.stream_bytes = conv.stream_words * 4;
   job.out = static_cast<int8_t*>(out);
-  for (int32_t left = conv.channels; left > 0; left -= 4) {
-    job.channels = left < 4 ? left : 4;
-    widen_map(&columns);
+  for (int32_t left = conv.channels; left > 0; left -= conv.widened) {
+    job.channels = left < conv.widened ? left : conv.widened;
+    conv.widen(&columns);
     core.expand(job.stream, weights, job.channels, job.stream_bytes);
     job.x = planes;
     job.weights = weights;
     core.run(&job);
-    columns.source += 4;
-    job.stream += 4 * conv.stream_words;
-    job.out += 4;
+    columns.source += conv.widened;
+    job.stream += conv.widened * conv.stream_words;
+    job.out += conv.widened;
   }
 }
 

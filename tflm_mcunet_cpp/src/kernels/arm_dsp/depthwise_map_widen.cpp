@@ -82,7 +82,7 @@ TFLM_MCUNET_ASSEMBLER void expand_map_7_2(const int32_t*, uint32_t*, int32_t, in
 }
 
 // Four words of two columns' values.
-#define SPREAD(one, two)           \
+#define SPREAD_4(one, two)         \
   "pkhbt r9, " one ", " two        \
   ", lsl #16\n"                    \
   "pkhtb r10, " two ", " one       \
@@ -95,36 +95,45 @@ TFLM_MCUNET_ASSEMBLER void expand_map_7_2(const int32_t*, uint32_t*, int32_t, in
   "str r9, [r3, r5, lsl #1]\n"     \
   "str r10, [r3, r6]\n"            \
   "str r7, [r3], #4\n"
+// Two words of two columns' values.
+#define SPREAD_2(one, two)       \
+  "orr r9, " one ", " two        \
+  ", lsl #16\n"                  \
+  "sxtab16 r7, r4, r9\n"         \
+  "sxtab16 r8, r4, r9, ror #8\n" \
+  "str r8, [r3, r5]\n"           \
+  "str r7, [r3], #4\n"
 
 // Registers: r0 source, r1 step, r2 pairs left, r3 plane, r4 offset, r5 pitch, r6 3 * pitch, r7-r10 columns
 // and words, r11 rows left, r12 padding, lr has_trail; on the stack the pairs. Label 1: a row, 2: a pair.
-TFLM_MCUNET_ASSEMBLER void widen_map(const MapWiden*) {
-  asm volatile(
-      "push {r4-r11, lr}\n"
-      "ldmia.w r0, {r0-r5, r11, r12, lr}\n"
-      "push {r2}\n"
-      "mov r7, r12\n"
-      "mov r12, lr\n"
-      "mov lr, r7\n"
-      "add r6, r5, r5, lsl #1\n"
-      "1:\n"
-      "ldr r2, [sp]\n"
-      "2:\n"
-      "ldr r8, [r0, r1]\n"
-      "ldr r7, [r0]\n"
-      "add r0, r0, r1, lsl #1\n" SPREAD("r7", "r8")
-      "subs r2, r2, #1\n"
-      "bne 2b\n"
-      "cmp lr, #0\n"
-      "beq 4f\n"
-      "ldr r7, [r0]\n"
-      "add r0, r0, r1\n" SPREAD("r7", "r12")
-      "4:\n"
-      "subs r11, r11, #1\n"
-      "bne 1b\n"
-      "add sp, sp, #4\n"
-      "pop {r4-r11, pc}\n");
-}
+#define WIDEN(LOAD, SPREAD) \
+  asm volatile(                                                 \
+      "push {r4-r11, lr}\n"                                     \
+      "ldmia.w r0, {r0-r5, r11, r12, lr}\n"                     \
+      "push {r2}\n"                                             \
+      "mov r7, r12\n"                                           \
+      "mov r12, lr\n"                                           \
+      "mov lr, r7\n"                                            \
+      "add r6, r5, r5, lsl #1\n"                                \
+      "1:\n"                                                    \
+      "ldr r2, [sp]\n"                                          \
+      "2:\n" LOAD " r8, [r0, r1]\n" LOAD                       \
+      " r7, [r0]\n"                                             \
+      "add r0, r0, r1, lsl #1\n" SPREAD("r7", "r8")             \
+      "subs r2, r2, #1\n"                                       \
+      "bne 2b\n"                                                \
+      "cmp lr, #0\n"                                            \
+      "beq 4f\n" LOAD " r7, [r0]\n"                            \
+      "add r0, r0, r1\n" SPREAD("r7", "r12")                    \
+      "4:\n"                                                    \
+      "subs r11, r11, #1\n"                                     \
+      "bne 1b\n"                                                \
+      "add sp, sp, #4\n"                                        \
+      "pop {r4-r11, pc}\n")
+
+TFLM_MCUNET_ASSEMBLER void widen_map_2(const MapWiden*) { WIDEN("ldrh", SPREAD_2); }
+
+TFLM_MCUNET_ASSEMBLER void widen_map_4(const MapWiden*) { WIDEN("ldr", SPREAD_4); }
 
 #else
 
@@ -166,6 +175,24 @@ void expand(const int32_t* stream, uint32_t* weights, int32_t channels, int32_t 
   }
 }
 
+void widen(const MapWiden& columns, int32_t channels) {
+  const int8_t* source = columns.source;
+  const int32_t zero_point = -static_cast<int16_t>(columns.offset & 0xFFFFu);
+  const int32_t words = columns.pairs + columns.has_trail;
+  for (int32_t y = 0; y < columns.rows; ++y) {
+    for (int32_t i = 0; i < words; ++i) {
+      const bool is_pair = i < columns.pairs;
+      for (int32_t c = 0; c < channels; ++c) {
+        const int32_t low = source[c] - zero_point;
+        const int32_t high = is_pair ? source[columns.step + c] - zero_point : 0;
+        columns.plane[c * (columns.pitch / 4) + y * words + i] =
+            (static_cast<uint32_t>(low) & 0xFFFFu) | static_cast<uint32_t>(high) << 16;
+      }
+      source += is_pair ? 2 * columns.step : columns.step;
+    }
+  }
+}
+
 }  // namespace
 
 void expand_map_3(const int32_t* stream, uint32_t* weights, int32_t channels, int32_t stream_bytes) {
@@ -188,23 +215,9 @@ void expand_map_7_2(const int32_t* stream, uint32_t* weights, int32_t channels, 
   expand<7, 2>(stream, weights, channels, stream_bytes);
 }
 
-void widen_map(const MapWiden* columns) {
-  const int8_t* source = columns->source;
-  const int32_t zero_point = -static_cast<int16_t>(columns->offset & 0xFFFFu);
-  const int32_t words = columns->pairs + columns->has_trail;
-  for (int32_t y = 0; y < columns->rows; ++y) {
-    for (int32_t i = 0; i < words; ++i) {
-      const bool is_pair = i < columns->pairs;
-      for (int32_t c = 0; c < 4; ++c) {
-        const int32_t low = source[c] - zero_point;
-        const int32_t high = is_pair ? source[columns->step + c] - zero_point : 0;
-        columns->plane[c * (columns->pitch / 4) + y * words + i] =
-            (static_cast<uint32_t>(low) & 0xFFFFu) | static_cast<uint32_t>(high) << 16;
-      }
-      source += is_pair ? 2 * columns->step : columns->step;
-    }
-  }
-}
+void widen_map_2(const MapWiden* columns) { widen(*columns, 2); }
+
+void widen_map_4(const MapWiden* columns) { widen(*columns, 4); }
 
 #endif
 

@@ -1,5 +1,5 @@
-// What the depthwise kernels of whole maps widen before they compute: the map, four channels at a time, and
-// weights.
+// What the depthwise kernels of whole maps widen before they compute: the map, two or four channels at a
+// time, and weights.
 #ifndef TFLM_MCUNET_KERNELS_ARM_DSP_DEPTHWISE_MAP_WIDEN_H_
 #define TFLM_MCUNET_KERNELS_ARM_DSP_DEPTHWISE_MAP_WIDEN_H_
 
@@ -8,7 +8,7 @@
 namespace tflm_mcunet {
 namespace arm_dsp {
 
-// Four channels of a map, to be widened to a plane for each, two columns to a word, less the zero point. The
+// Channels of a map, to be widened to a plane for each, two columns to a word, less the zero point. The
 // assembler knows the order of the fields.
 struct MapWiden {
   const int8_t* source;
@@ -22,7 +22,10 @@ struct MapWiden {
   uint32_t padding;   // four zero points
 };
 
-void widen_map(const MapWiden* columns);
+// Two and four channels. Each is linked only where a layer needs it.
+using WidenMap = void(const MapWiden* columns);
+WidenMap widen_map_2;
+WidenMap widen_map_4;
 
 // The weights of some channels times 256, two to a word, kernel row after kernel row, for kernels of 3, 5 and
 // 7 and strides. With A0 for (w0 w1), A1 for (w2 w3) and so on, and B1 for (w1 w2), B2 for (w3 w4) and so on,
