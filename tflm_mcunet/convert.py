@@ -30,6 +30,9 @@ SCHEDULES = ("auto", "layer", "in_place", "stream", "patch")
 #: Operators up to which "auto" plans stages; beyond it takes tens of seconds.
 MOST_STAGED = 1000
 
+#: How often cheaper streams are planned anew because an operator takes too much scratch.
+MOST_PLANS = 6
+
 #: Of a target's SRAM, what `prefer="speed"` leaves to stack, kernel scratch and static data.
 RESERVED_BYTES = 8192
 
@@ -293,17 +296,30 @@ def _schedule(
 
 
 def _with_cheaper_streams(plan: Schedule, input: str, family: str) -> Schedule:
-    """The plan whose streams cost less in no more bytes, the scratch of its kernels included; else the plan itself."""
+    """The plan whose streams cost less in no more bytes, the scratch of its kernels included; else the plan itself.
+
+    What takes more scratch whole than there is now goes row by row, as in `plan`.
+    """
     families = (PORTABLE, family) if family else FAMILIES
-
-    def scratch_of(schedule: Schedule) -> list[int]:
-        return [build_program(schedule, name).scratch_bytes for name in families]
-
     if all(stage.plan is None for stage in plan.stages):
         return plan
-    found = with_cheaper_streams(plan, input=input, family=family)
-    is_smaller = all(own <= allowed for own, allowed in zip(scratch_of(found), scratch_of(plan)))
-    return found if is_smaller else plan
+    most = [build_program(plan, name).scratch_bytes for name in families]
+    in_rows: frozenset[int] = frozenset()
+    for _ in range(MOST_PLANS):
+        found = with_cheaper_streams(plan, input=input, family=family, in_rows=in_rows)
+        too_large = frozenset(
+            step.op
+            for name, allowed in zip(families, most)
+            for stage in build_program(found, name).stages
+            for step in stage.steps
+            if step.scratch_bytes > allowed
+        )
+        if not too_large:
+            return found
+        if too_large <= in_rows:
+            return plan
+        in_rows |= too_large
+    return plan
 
 
 def _check_options(schedule: str, prefer: str, input: str, max_mac_overhead: float) -> None:

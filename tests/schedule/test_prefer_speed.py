@@ -6,23 +6,24 @@ import numpy as np
 import pytest
 
 from tflm_mcunet.builder import GraphBuilder
+from tflm_mcunet.codegen.program import build_program
 from tflm_mcunet.convert import convert
 from tflm_mcunet.execute import run
 from tflm_mcunet.graph import Graph
 from tflm_mcunet.schedule.rows import row_graph
 from tflm_mcunet.schedule.stages import plan_stages, streamed_macs, with_cheaper_streams
-from tflm_mcunet.schedule.stages_cost import SHARE, costs_of, schedule_cost, streaming_cost
+from tflm_mcunet.schedule.stages_cost import SHARE, costs_of, schedule_cost, stage_cost
 from tflm_mcunet.schedule.stages_speed import MOST_COST
 from tflm_mcunet.targets import Target
 
 
-def funnel(seed: int) -> Graph:
+def funnel(seed: int, kernel: int = 3) -> Graph:
     """Large maps that must flow as rows, then small ones that need not."""
     b = GraphBuilder(seed)
     x = b.conv_2d(b.input((1, 32, 32, 3)), 8, (3, 3), stride=(2, 2), activation="RELU6")
     for stride, channels in ((1, 8), (2, 16), (1, 16), (2, 24), (1, 24)):
         y = b.conv_2d(x, 4 * channels, activation="RELU6")
-        y = b.depthwise_conv_2d(y, (3, 3), stride=(stride, stride), activation="RELU6")
+        y = b.depthwise_conv_2d(y, (kernel, kernel), stride=(stride, stride), activation="RELU6")
         x = b.conv_2d(y, channels)
     return b.finish([x])
 
@@ -48,6 +49,17 @@ def test_where_bytes_are_left_operators_run_whole_at_the_lowest_peak_too(input: 
     converted = convert(graph, schedule="stream", input=input)
     assert converted.schedule.arena_bytes <= least.arena_bytes
     assert schedule_cost(rows, converted.schedule) < schedule_cost(rows, least)
+
+
+@pytest.mark.parametrize("kernel", [5, 7])
+def test_what_whole_would_take_more_scratch_goes_row_by_row_and_the_rest_runs_whole(kernel: int) -> None:
+    graph = funnel(1, kernel)
+    least = plan_stages(graph)
+    plans = (least, convert(graph, schedule="stream").schedule, with_cheaper_streams(least))
+    costs = [schedule_cost(row_graph(graph), plan) for plan in plans]
+    assert costs == sorted(set(costs), reverse=True)
+    needed, taken, refused = (build_program(plan, "arm_dsp").scratch_bytes for plan in plans)
+    assert taken <= needed < refused
 
 
 def test_plans_that_recompute_and_layers_stay_as_they_are() -> None:
@@ -94,11 +106,11 @@ def test_where_no_stream_costs_little_all_are_layers() -> None:
 def test_rows_of_a_depthwise_convolution_cost_most_but_alone_it_runs_whole() -> None:
     rows = row_graph(funnel(1))
     first, expand, depthwise, project = rows.nodes[:4]
-    together = streaming_cost(rows, (expand, depthwise, project))
-    others = streaming_cost(rows, (expand,)) + streaming_cost(rows, (project,))
+    together = stage_cost(rows, (expand, depthwise, project))
+    others = stage_cost(rows, (expand,)) + stage_cost(rows, (project,))
     assert together > 2 * others
-    assert streaming_cost(rows, (depthwise,)) < 0.1 * (together - others)
-    assert streaming_cost(rows, (first,)) < 0.01 * SHARE
+    assert stage_cost(rows, (depthwise,)) < 0.1 * (together - others)
+    assert stage_cost(rows, (first,)) < 0.01 * SHARE
 
 
 def test_costs_are_those_of_the_core_or_the_largest_of_all() -> None:

@@ -59,6 +59,7 @@ class Step:
             which the input rows begin.
         shifts: tuple of int. Bytes from each operand's row to the column that the kernel takes, or empty.
         first_row: int. Of the output, at which the stage begins; it ends at the height of the output's Rows.
+        scratch_bytes: int. Of the scratch behind the arena that all steps share.
     """
 
     op: int
@@ -69,6 +70,7 @@ class Step:
     columns: tuple[int, int, int] = (0, 1, 0)
     shifts: tuple[int, ...] = ()
     first_row: int = 0
+    scratch_bytes: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +98,6 @@ class Program:
         tensors: tuple of Rows.
         stages: tuple of ProgramStage.
         arena_bytes: int. As planned.
-        scratch_bytes: int. What row kernels that work in place need besides; it follows the arena.
         inputs, outputs: tuple of int. Their offsets in the arena in the graph's order; -1 for a fed input.
         state: WaitingState. What is kept from one call to the next; empty for most models.
     """
@@ -105,10 +106,14 @@ class Program:
     tensors: tuple[Rows, ...]
     stages: tuple[ProgramStage, ...]
     arena_bytes: int
-    scratch_bytes: int
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     state: WaitingState = field(default_factory=WaitingState)
+
+    @property
+    def scratch_bytes(self) -> int:
+        """What the kernels need besides the arena; it follows the arena, and all of them share it."""
+        return max((s.scratch_bytes for stage in self.stages for s in stage.steps), default=0)
 
     @property
     def window_rows(self) -> int:
@@ -171,7 +176,6 @@ def build_program(schedule: Schedule, family: str = PORTABLE) -> Program:
         tuple(places.tensors),
         tuple(stages),
         schedule.arena_bytes,
-        places.scratch_bytes,
         inputs,
         outputs,
         waiting_state(
@@ -189,7 +193,7 @@ class _Places:
         self.graph = schedule.graph
         self.tensors: dict[Rows, int] = {}
         self.scratch = {b.first_step: b.offset for b in schedule.buffers if b.tensor < 0}
-        self.scratch_bytes = 0
+        self.behind = aligned(schedule.arena_bytes)  # where the scratch begins that all steps share
 
     @cached_property
     def folded(self) -> Graph:
@@ -259,11 +263,6 @@ class _Places:
             return call
         return specialised(call, self.family, is_layer=is_layer, overlaps=overlaps)
 
-    def shared_scratch(self, size_bytes: int) -> int:
-        """Scratch behind the arena, which all row kernels that need some share; its offset."""
-        self.scratch_bytes = max(self.scratch_bytes, size_bytes)
-        return aligned(self.schedule.arena_bytes)
-
     def output_offset(self, tensor: int) -> int:
         if tensor not in self.schedule.offsets:
             name = self.graph.tensors[tensor].name
@@ -283,14 +282,14 @@ def _layer(places: _Places, number: int, stage: Stage) -> ProgramStage:
             calls.append((index, call))
     steps = []
     for index, call in calls:
-        scratch = places.scratch.get(number, 0)
+        scratch, scratch_bytes = places.scratch.get(number, 0), 0
         overlaps = _is_overlapping(call, places.schedule)
         special = places.specialised(call, is_layer=len(calls) == 1, overlaps=overlaps)
         if special is not call:
-            call, scratch = special, places.shared_scratch(special.scratch_bytes)
+            call, scratch, scratch_bytes = special, places.behind, special.scratch_bytes
         operands = tuple(places.whole(view) for view in (*call.inputs, *call.outputs))
         columns = (0, call.width, 0)
-        steps.append(Step(index, call, operands, scratch, columns=columns))
+        steps.append(Step(index, call, operands, scratch, columns=columns, scratch_bytes=scratch_bytes))
     return ProgramStage(tuple(steps))
 
 
@@ -303,14 +302,14 @@ def _stream(places: _Places, plan: StreamPlan) -> ProgramStage:
     steps = []
     for operator in plan.operators:
         call = places.folded_call(operator.op, as_sum=operator.accumulator >= 0)
-        scratch = max(operator.accumulator, 0)
+        scratch, scratch_bytes = max(operator.accumulator, 0), 0
         special = places.specialised(call, is_layer=False)
         if special.is_sum:
             call = special
         elif special is not call:
-            call, scratch = special, places.shared_scratch(special.scratch_bytes)
+            call, scratch, scratch_bytes = special, places.behind, special.scratch_bytes
         elif operator.in_place and call.in_place_scratch_bytes:
-            scratch = places.shared_scratch(call.in_place_scratch_bytes)
+            scratch, scratch_bytes = places.behind, call.in_place_scratch_bytes
         computed = [v.tensor for v in call.inputs if not places.graph.tensors[v.tensor].is_constant]
         assert set(computed) == set(operator.inputs), (operator, computed)
         # A gate is whole before the stage begins; its one row counts as every row.
@@ -322,7 +321,8 @@ def _stream(places: _Places, plan: StreamPlan) -> ProgramStage:
         columns, shifts = _columns(places.graph, operator, call, plan)
         operands.append(places_of[operator.output])
         first_row = 0 if call.is_sum else plan.storage_of[operator.output].first_row
-        steps.append(Step(operator.op, call, tuple(operands), scratch, hold, columns, shifts, first_row))
+        places_of_step = (tuple(operands), scratch, hold, columns, shifts, first_row, scratch_bytes)
+        steps.append(Step(operator.op, call, *places_of_step))
     if plan.fed < 0:
         return ProgramStage(tuple(steps))
     fed = plan.storage_of[plan.fed]
@@ -357,10 +357,9 @@ def _in_place_layer(places: _Places, plan: StreamPlan) -> Step | None:
         places.schedule.offsets[v.tensor] != s.offset for v, s in zip(views, (source, target), strict=True)
     ):
         return None
-    scratch = places.shared_scratch(special.scratch_bytes)
-    return Step(
-        operator.op, special, tuple(places.whole(v) for v in views), scratch, columns=(0, special.width, 0)
-    )
+    operands, columns = tuple(places.whole(v) for v in views), (0, special.width, 0)
+    scratch_bytes = special.scratch_bytes
+    return Step(operator.op, special, operands, places.behind, columns=columns, scratch_bytes=scratch_bytes)
 
 
 #: Operators that read other columns than they write; the others take the same columns of every operand.

@@ -22,7 +22,7 @@ from tflm_mcunet.errors import UsageError
 from tflm_mcunet.graph import Graph
 from tflm_mcunet.schedule.rows import RowGraph, row_graph
 from tflm_mcunet.schedule.schedule import ALIGNMENT, Buffer, Schedule, aligned
-from tflm_mcunet.schedule.stages_cost import StreamCosts, costs_of
+from tflm_mcunet.schedule.stages_cost import StreamCosts, costs_of, with_operators_in_rows
 from tflm_mcunet.schedule.stages_plans import plans_of, wide_plans
 from tflm_mcunet.schedule.stages_quick import least_layer_bytes, quick_plan
 from tflm_mcunet.schedule.stages_speed import within_bytes, within_cost
@@ -143,7 +143,9 @@ def plan_stages(
     return plan
 
 
-def with_cheaper_streams(plan: Schedule, *, input: str = "resident", family: str = "") -> Schedule:
+def with_cheaper_streams(
+    plan: Schedule, *, input: str = "resident", family: str = "", in_rows: frozenset[int] = frozenset()
+) -> Schedule:
     """The plan whose streams cost least (modelled, `stages_cost`) in no more bytes than `plan` takes.
 
     Away from its highest stage a plan has bytes to spare, in which operators run whole instead of row by row. The plan
@@ -152,6 +154,7 @@ def with_cheaper_streams(plan: Schedule, *, input: str = "resident", family: str
     Args:
         plan: Schedule. Of `plan_stages` with rows of 4 bytes.
         input, family: str. As for `plan_stages`.
+        in_rows: set of int. Operators that are to stay in a stage with others, if they can.
     """
     rows = row_graph(plan.graph)
     recomputes = sum(s.macs for s in plan.stages) > sum(n.macs for n in rows.nodes)
@@ -165,7 +168,8 @@ def with_cheaper_streams(plan: Schedule, *, input: str = "resident", family: str
         ways = plans_of(rows, kinds, fed, alignments, plan.notes, CAREFUL, floor, costs=tuple(costs))
         return ways.lowest()
 
-    return within_bytes(rows, plan, plan.arena_bytes, plan_in, costs_of(family))
+    costs = with_operators_in_rows(costs_of(family), in_rows)
+    return within_bytes(rows, plan, plan.arena_bytes, plan_in, costs)
 
 
 def streamed_macs(plan: Schedule) -> int:

@@ -22,6 +22,9 @@ from tflm_mcunet.schedule.schedule import Schedule
 #: The cost of streams that take as much again as the layers.
 SHARE = 1_000_000
 
+#: What outweighs everything that can be gained.
+_FORBIDDEN = 1000 * SHARE
+
 #: Instructions of the engine for a row step of a stage, and for a row of a layer that is computed row by row.
 STEP, LAYER_STEP = 280, 90
 
@@ -42,6 +45,7 @@ class StreamCosts:
         is_whole: function. Whether the family computes a whole depthwise layer over its input, from the rows of its
             output, their pixels, the window's rows and columns and its stride.
         is_pointwise_whole: bool. Whether it computes a whole 1x1 layer over its input.
+        in_rows: set of int. Operators that are to stay in a stage with others: whole they would take too much scratch.
     """
 
     layer: tuple[float, float]
@@ -50,6 +54,7 @@ class StreamCosts:
     saved_byte: float
     is_whole: Callable[[int, int, int, int, int], bool]
     is_pointwise_whole: bool = True
+    in_rows: frozenset[int] = frozenset()
 
 
 def _is_whole_dsp(height: int, width: int, kernel_h: int, kernel_w: int, stride: int) -> bool:
@@ -82,8 +87,17 @@ def with_rows_of_pointwise(costs: Sequence[StreamCosts]) -> tuple[StreamCosts, .
     return tuple(replace(c, is_pointwise_whole=False) for c in costs)
 
 
-def streaming_cost(
-    rows: RowGraph, nodes: Sequence[RowNode], costs: Sequence[StreamCosts] = costs_of("")
+def with_operators_in_rows(costs: Sequence[StreamCosts], ops: frozenset[int]) -> tuple[StreamCosts, ...]:
+    """The same where these operators are to stay in a stage with others."""
+    return tuple(replace(c, in_rows=ops) for c in costs)
+
+
+def stage_cost(
+    rows: RowGraph,
+    nodes: Sequence[RowNode],
+    costs: Sequence[StreamCosts] = costs_of(""),
+    *,
+    streams: bool = True,
 ) -> int:
     """What one stage takes more row by row than operator by operator, in millionths of the graph's layers; modelled.
 
@@ -91,8 +105,13 @@ def streaming_cost(
         rows: RowGraph.
         nodes: sequence of RowNode. Those of the stage.
         costs: sequence of StreamCosts. Of several, the largest counts for each operator.
+        streams: bool. False for a layer, which takes nothing more.
     """
     is_alone = len(nodes) == 1
+    if is_alone and any(nodes[0].op in c.in_rows for c in costs):
+        return _FORBIDDEN
+    if not streams:
+        return 0
     whole = [layers_cost(rows, c) for c in costs]
     return sum(
         max(int(SHARE * _cost(rows, node, c, is_alone) / all_layers) for c, all_layers in zip(costs, whole))
@@ -136,7 +155,7 @@ def _cost(rows: RowGraph, node: RowNode, costs: StreamCosts, is_alone: bool) -> 
 
 
 def schedule_cost(rows: RowGraph, plan: Schedule, costs: Sequence[StreamCosts] = costs_of("")) -> int:
-    """`streaming_cost` of all stages of a plan that stream."""
+    """`stage_cost` of all stages of a plan."""
     node_of = {node.op: node for node in rows.nodes}
-    stages = [[node_of[i] for i in s.ops if i in node_of] for s in plan.stages if s.plan is not None]
-    return sum(streaming_cost(rows, nodes, costs) for nodes in stages)
+    stages = [([node_of[i] for i in s.ops if i in node_of], s.plan is not None) for s in plan.stages]
+    return sum(stage_cost(rows, nodes, costs, streams=streams) for nodes, streams in stages)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from tflm_mcunet.schedule.patch import Tiling, can_tile, tiled
 from tflm_mcunet.schedule.rows import RowGraph
 from tflm_mcunet.schedule.stages_build import place_rows
-from tflm_mcunet.schedule.stages_cost import StreamCosts, costs_of, streaming_cost
+from tflm_mcunet.schedule.stages_cost import StreamCosts, costs_of, stage_cost
 from tflm_mcunet.schedule.stages_live import runs
 from tflm_mcunet.schedule.stages_maps import gaps, place_maps
 from tflm_mcunet.schedule.stages_patch import PatchCosts
@@ -133,9 +133,10 @@ class Planner:
                     found.append(Candidate(first, last, works, min(w.live_bytes for w in works)))
             for c in found:
                 c.macs = sum(n.macs for n in self.rows.nodes[first:last])
-                if self.floor and not (c.works and c.works[0].kind == "layer"):
-                    c.streaming_cost = streaming_cost(
-                        self.rows, self.rows.nodes[first:last], self.stream_costs
+                if self.floor:
+                    streams = not (c.works and c.works[0].kind == "layer")
+                    c.streaming_cost = stage_cost(
+                        self.rows, nodes[first:last], self.stream_costs, streams=streams
                     )
             self.memo[key] = found
         return self.memo[key]

@@ -265,7 +265,7 @@ def quick_arena_bytes(graph: Graph, schedule: str, sram_bytes: int = 0) -> int:
 
 
 def exact_schedule(graph: Graph, schedule: str) -> Schedule:
-    """The Schedule that `convert` makes for a clean graph."""
+    """The Schedule of lowest peak for a clean graph; that of `convert` needs no more SRAM."""
     layer = plan_layer(graph, in_place=own_kernels(), scratch=scratch)
     if schedule == "layer":
         return layer
