@@ -21,11 +21,12 @@ bool is_equal(float first, float second, float divisor) {
   const Multiplier found = quantize_quotient(first, second, divisor);
   int32_t value = 0;
   int8_t shift = 0;
-  quantize_quotients(first, &second, 1, divisor, &value, &shift);
+  const Multipliers all = quantize_quotients(first, &second, 1, divisor, &value, &shift);
   const double product = static_cast<double>(first) * static_cast<double>(second);
   const Multiplier expected = quantize_multiplier(product / static_cast<double>(divisor));
   const bool holds = found.value == expected.value && found.shift == expected.shift &&
-                     value == expected.value && shift == narrow(expected.shift);
+                     value == expected.value && shift == narrow(expected.shift) && all.least_shift <= shift &&
+                     shift <= all.most_shift && all.are_positive == (value > 0);
   if (!holds) {
     printf("%a * %a / %a: expected %d, %d, found %d, %d and %d, %d\n", static_cast<double>(first),
            static_cast<double>(second), static_cast<double>(divisor), expected.value, expected.shift,
@@ -85,13 +86,74 @@ void test_next_to_halves(check::Report& report) {
         const int64_t fraction = remainder * inverse(step, divisor) % divisor;
         if (fraction >= 1 << 23 && fraction < 1 << 24) {
           ++tried;
+          // With shifts that are usual, and with others.
           const float second = float_of(0, 125, static_cast<uint32_t>(fraction));
+          const float large = float_of(0, 132, static_cast<uint32_t>(divisor));
           wrong += is_equal(1.0f, second, float_of(0, 122, static_cast<uint32_t>(divisor))) ? 0 : 1;
+          wrong += is_equal(1.0f, second, large) ? 0 : 1;
+          wrong += is_equal(second, 1.0f, large) ? 0 : 1;
         }
       }
     }
   }
   report.is_equal("quotients next to halves that differ", 0, wrong);
+}
+
+// Quotients about powers of two: where the multiplier begins anew, and the shift is one more.
+void test_next_to_powers_of_two(check::Report& report) {
+  Random random(3);
+  int32_t wrong = 0;
+  for (int32_t i = 0; i < 200000; ++i) {
+    const int64_t first = (random.bits() & 0x7FFFFFu) | 0x800000u;
+    const int64_t divisor = (random.bits() & 0x7FFFFFu) | 0x800000u;
+    // first * fraction / divisor is about 2^23 or 2^24.
+    const int64_t exact = (divisor << (first > divisor ? 24 : 23)) / first;
+    for (int64_t fraction = exact - 2; fraction <= exact + 2; ++fraction) {
+      if (fraction >= 1 << 23 && fraction < 1 << 24) {
+        wrong += is_equal(float_of(0, 120, static_cast<uint32_t>(first)),
+                          float_of(0, 118, static_cast<uint32_t>(fraction)),
+                          float_of(0, 122, static_cast<uint32_t>(divisor)))
+                     ? 0
+                     : 1;
+      }
+    }
+  }
+  report.is_equal("quotients next to powers of two that differ", 0, wrong);
+}
+
+// Layers of several channels, of which some have shifts that are not usual, no positive scale, or one that is
+// not normal.
+void test_layers(check::Report& report) {
+  Random random(4);
+  int32_t wrong = 0;
+  int32_t usual = 0;
+  for (int32_t i = 0; i < 100000; ++i) {
+    const int32_t count = random.between(1, 9);
+    const float first = float_of(0, 115 + random.bits() % 8, random.bits());
+    const float divisor = float_of(0, 118 + random.bits() % 8, random.bits());
+    float second[9];
+    for (float& scale : second) {
+      const bool is_odd = random.bits() % 16 == 0;
+      scale = float_of(is_odd ? random.bits() & 1u : 0,
+                       is_odd ? random.bits() % 256 : 115 + random.bits() % 8, random.bits());
+    }
+    int32_t value[9];
+    int8_t shift[9];
+    const Multipliers all = quantize_quotients(first, second, count, divisor, value, shift);
+    bool are_positive = true;
+    for (int32_t c = 0; c < count; ++c) {
+      const Multiplier expected = quantize_quotient(first, second[c], divisor);
+      are_positive = are_positive && expected.value > 0;
+      wrong += value[c] != expected.value || shift[c] != narrow(expected.shift) ||
+                       shift[c] < all.least_shift || shift[c] > all.most_shift
+                   ? 1
+                   : 0;
+    }
+    wrong += all.are_positive != are_positive ? 1 : 0;
+    usual += all.least_shift == -16 && all.most_shift == -1 ? 1 : 0;
+  }
+  report.is_equal("layers that differ", 0, wrong);
+  report.is_true("most of them have usual shifts, and not all", usual > 50000 && usual < 90000);
 }
 
 void test_ends(check::Report& report) {
@@ -110,6 +172,8 @@ int main() {
   check::Report report;
   test_drawn_scales(report);
   test_next_to_halves(report);
+  test_next_to_powers_of_two(report);
+  test_layers(report);
   test_ends(report);
   return report.status();
 }

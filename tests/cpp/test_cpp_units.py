@@ -29,7 +29,7 @@ def sources(name: str) -> list[Path]:
     if name == "requantize":
         library = shared = []  # it is all in a header
     if name == "multiplier":
-        library, shared = [CPP / "src" / "tflm" / "kernel_multiplier.cpp"], []
+        library, shared = sorted((CPP / "src" / "tflm").glob("kernel_multiplier*.cpp")), []
     if name == "ports":
         library = [p for p in (CPP / "ports" / "common").glob("*.cpp") if p.stem != "main"]
         shared = []

@@ -137,6 +137,24 @@ def test_negative_weight_scales_are_computed(op_type: str) -> None:
     )
 
 
+@pytest.mark.parametrize("op_type", ["CONV_2D", "DEPTHWISE_CONV_2D"])
+def test_weights_have_the_first_zero_point_alone(op_type: str) -> None:
+    """TensorFlow Lite wants 0 for every channel; TFLite Micro computes as if they were, whatever is written."""
+    graph = network()
+    index = next(op for op in graph.ops if op.type == op_type).inputs[1]
+
+    def model(zero_points: tuple[int, ...]) -> bytes:
+        weights = graph.tensors[index]
+        assert weights.quantization is not None
+        other = replace(weights, quantization=replace(weights.quantization, zero_point=zero_points))
+        tensors = [other if i == index else t for i, t in enumerate(graph.tensors)]
+        return tflite.write(replace(graph, tensors=tuple(tensors)))
+
+    assert_equal(model((0, *range(1, 8))), inputs(graph), "zero points of channels")
+    with pytest.raises(ModelError, match="quantised symmetrically"):
+        run(model((1, *range(1, 8))), [], True)
+
+
 def refused(graph: Graph) -> str:
     with pytest.raises(ModelError) as error:
         run(tflite.write(graph), [], True)

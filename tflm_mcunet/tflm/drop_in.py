@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from math import prod
 
 from tflm_mcunet.codegen.lower import lower
 from tflm_mcunet.errors import UnsupportedOpError
@@ -21,12 +22,15 @@ from tflm_mcunet.tflm.kernel_table import KERNELS
 from tflm_mcunet.tflm.stage_kernels import stage_kernels
 
 #: Bytes of the members that are neither a structure of `kernel_list.h` nor a RowWalk.
-_EXPONENTIALS_BYTES = 4 * 256
+_SOFTMAX_SCALE_WORDS = 3
 _BROADCAST_WORDS = 18
 _WALK_POINTERS, _WALK_WORDS = 2, 11
 
 #: What `DepthwiseUnpacked` holds behind the parameters of the portable kernel.
 _UNPACKED_WORDS = 2
+
+#: `kFew` and `kDistances`: SOFTMAX keeps the exponentials of one vector of so few values, else of all distances.
+_FEW_VALUES, _DISTANCES = 64, 256
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,9 @@ def _memory(enum_bytes: int, has_dsp: bool, graph: Graph, op: Op, pointer_bits: 
         kept = (4 * units, units, pointer)
     elif op.type in ("AVERAGE_POOL_2D", "MAX_POOL_2D"):
         kept = (int(op.options["filter_height"]) * pointer,)
+    elif op.type == "SOFTMAX":
+        shape = graph.tensors[op.inputs[0]].shape
+        kept = (4 * (shape[-1] if prod(shape) <= _FEW_VALUES else _DISTANCES),)
     records = {"0": 0, "1": 1, "2": 2}
     early = tuple(
         op.outputs[0] if r == "o" else op.inputs[records[r]]
@@ -129,7 +136,7 @@ def _data_bytes(type: str, pointer: int) -> int:
     if type in ("AVERAGE_POOL_2D", "MAX_POOL_2D"):
         return _structure((walk, _of("average_pool_2d_row")), pointer)
     if type == "SOFTMAX":
-        return _structure((_of("softmax_row"), walk, (1, 0)), pointer) + _EXPONENTIALS_BYTES
+        return _structure((_of("softmax_row"), walk, (2, _SOFTMAX_SCALE_WORDS)), pointer)
     operands = (_of("sum_row"), _of("product_row"), (1, _BROADCAST_WORDS))
     return aligned(_structure(operands, pointer) + 1, pointer)
 

@@ -15,16 +15,13 @@ from tflm_mcunet.graph import Graph, Op
 DSP_CORES = frozenset({"cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55", "cortex-m85"})
 
 #: (least shift, most shift, what every sum stays below): `UnpackedLimits`.
-_DOT, _PLANES, _3X3 = (-22, -1, 1 << 30), (-16, -1, 1 << 24), (-9, -2, 1 << 23)
+_DOT, _PLANES = (-22, -1, 1 << 30), (-16, -1, 1 << 24)
 
 #: `kMostWindows` and `kMostPlanes`.
 _MOST_BYTES = 2048
 
 #: `DepthwiseRow`, and what the core reads of four channels besides their weights.
 _ROW_BYTES, _HEADS_BYTES = 12, 4 * 16
-
-#: Four records of the kernel for 3x3 windows, and what it keeps besides widened columns.
-_RECORDS_BYTES, _WORKSPACE_BYTES = 4 * 28, 240
 
 
 def scratch_bytes(graph: Graph, op: Op, pointer_bytes: int) -> int:
@@ -69,13 +66,6 @@ def _depthwise(call: Call, op: Op, pointer_bytes: int) -> int:
     is_plain = fields["depth_multiplier"] == 1 and fields["dilation_w"] == 1 and fields["input_channels"] >= 4
     rows_of_map, stride_h = call.outputs[0].height, int(op.options["stride_h"])
     is_dilated = op.options.get("dilation_h_factor", 1) != 1
-    clamps = [fields[name] for name in ("output_zero_point", "output_min", "output_max")]
-    is_3x3 = (height, width, stride) == (3, 3, stride_h) and stride <= 2 and not is_dilated
-    if is_plain and is_3x3 and clamps == [-128, -128, 127] and _is_within(fields, 9, _3X3):
-        units = (call.width + 1) // 2 + 1 if stride == 1 else call.width + 1
-        # The kernel keeps the rows of the window twice, for four channels too.
-        pointers = 2 * (3 + (rows_of_map - 1) * stride_h) * pointer_bytes
-        return pointers + _RECORDS_BYTES + _WORKSPACE_BYTES + 48 * units + 16 * call.width
     takes = is_plain and width <= 7 and stride <= 2
     if not takes or not _is_within(fields, height * width, _PLANES):
         return 0

@@ -18,7 +18,6 @@
 
 #include "../kernels/arm_dsp/sum_exact.h"
 #include "../kernels/arm_dsp/unpacked_conv_2d.h"
-#include "../kernels/arm_dsp/unpacked_depthwise_3x3.h"
 #include "../kernels/arm_dsp/unpacked_fully_connected.h"
 
 // The first two return the bytes of scratch that the kernel takes.
@@ -46,13 +45,6 @@ inline int32_t choose_conv(const Weighted& weighted, Conv2D* conv, RowWalk* walk
 inline int32_t choose_depthwise(const Weighted& weighted, DepthwiseUnpacked* params, RowWalk* walk) {
   const DepthwiseConv2D& conv = params->conv;
   params->stride_h = walk->stride_h;
-  if (is_within(weighted, arm_dsp::kUnpacked3x3) &&
-      depthwise_3x3_unpacked_takes(conv, walk->stride_h, walk->dilation_h)) {
-    params->output_rows = walk->output_height;
-    walk->kernel = depthwise_3x3_unpacked_row;
-    take_rows(params->output_rows, walk);
-    return depthwise_3x3_unpacked_scratch(*params, walk->output_width);
-  }
   if (!is_within(weighted, arm_dsp::kUnpackedPlanes) || !depthwise_conv_2d_unpacked_takes(conv)) {
     walk->kernel = depthwise_conv_2d_row;
     return 0;

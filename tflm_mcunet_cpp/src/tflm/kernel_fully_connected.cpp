@@ -22,6 +22,11 @@ bool has_bias_scale(const Weighted& weighted) {
   if (weighted.bias_values == nullptr) {
     return true;
   }
+  // Nearly always it is the product in float32, which is within 2^-24 of the real one.
+  const float rounded = weighted.input.scale * weighted.weights.scales[0];
+  if (rounded == weighted.bias.scale && rounded < 1000.0f * weighted.output.scale) {
+    return true;
+  }
   const double product =
       static_cast<double>(weighted.input.scale) * static_cast<double>(weighted.weights.scales[0]);
   const double difference = product - static_cast<double>(weighted.bias.scale);

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "kernel_multiplier_core.h"
+
 namespace tflm_mcunet {
 namespace {
 
@@ -40,26 +42,57 @@ inline uint32_t next_digits(uint32_t byte, uint32_t divisor, uint32_t* remainder
   return digits;
 }
 
-// The quotient of two fractions times 2^39; 0 where one of the floats is not a normal positive number. The
-// shift that goes with a factor's product without leading zeros is `exponent` more than the factor's.
-struct Quotient {
-  uint32_t low;
-  uint32_t high;
-  int32_t exponent;
-};
+// Fills in q = dividend / divisor, two normal positive floats: times 2^31 or 2^32, and cut off behind 32 bits
+// of fraction.
+void set_quotient(const Parts& dividend, const Parts& divisor, arm_dsp::MultipliersJob* job) {
+  const int32_t left = dividend.fraction >= divisor.fraction ? 7 : 8;
+  const uint32_t top = dividend.fraction << left;
+  uint32_t words[2] = {top / divisor.fraction, 0};
+  uint32_t remainder = top - words[0] * divisor.fraction;
+  for (int32_t i = 1; i < 8; ++i) {
+    words[i >> 2] = words[i >> 2] << 8 | next_digits(0, divisor.fraction, &remainder);
+  }
+  job->whole = words[0];
+  job->fraction = words[1];
+  job->exponent = dividend.exponent - divisor.exponent - 119 - left;
+  // The largest F whose rounded product is below 2^63: like every F a multiple of 256, and a quotient by q
+  // rounded up is less by at most two of them.
+  uint32_t small =
+      static_cast<uint32_t>(0x7FFFFFFF80000000u / (static_cast<uint64_t>(words[0]) + 1)) & ~0xFFu;
+  for (small -= 256; small != 0xFFFFFF00u; small += 256) {
+    const uint64_t next = small + 256;
+    const uint64_t product = next * job->whole + (next * job->fraction >> 32) + 0x80000000u;
+    if (product >> 63 != 0) {
+      break;
+    }
+  }
+  job->large = small + 1;
+}
 
-Quotient quotient_of(const Parts& dividend, const Parts& divisor) {
-  if (!dividend.is_normal || !divisor.is_normal || (dividend.sign | divisor.sign) != 0) {
-    return {0, 0, 0};
+// Shifts of the multipliers that nearly all layers have: the complement is a number of 4 bits.
+constexpr uint32_t kUsualShifts = 15;
+
+// What a job found, and one division for each where there is none, or where a float is not as it expects.
+Multipliers checked(float first, const float* second, int32_t count, float divisor,
+                    const arm_dsp::MultipliersJob* job, int32_t* multiplier, int8_t* shift) {
+  Multipliers all = {true, INT8_MAX, INT8_MIN};
+  for (int32_t i = 0; i < count; ++i) {
+    const Parts parts = parts_of(second[i]);
+    int32_t found = -32;
+    if (job != nullptr && parts.is_normal && parts.sign == 0) {
+      found = job->exponent + parts.exponent + (parts.fraction << 8 >= job->large ? 1 : 0);
+    }
+    if (found < -31 || found > INT8_MAX) {
+      const Multiplier divided = quantize_quotient(first, second[i], divisor);
+      multiplier[i] = divided.value;
+      found = narrow(divided.shift);
+      shift[i] = static_cast<int8_t>(found);
+      all.are_positive = all.are_positive && divided.value > 0;
+    }
+    all.least_shift = found < all.least_shift ? found : all.least_shift;
+    all.most_shift = found > all.most_shift ? found : all.most_shift;
   }
-  uint64_t quotient = dividend.fraction / divisor.fraction;
-  uint32_t remainder = dividend.fraction - static_cast<uint32_t>(quotient) * divisor.fraction;
-  for (int32_t i = 0; i < 5; ++i) {
-    quotient = quotient << 8 | next_digits(0, divisor.fraction, &remainder);
-  }
-  // 2^40 times the quotient would not leave a product with 24 bits in 64.
-  return {static_cast<uint32_t>(quotient >> 1), static_cast<uint32_t>(quotient >> 33),
-          dividend.exponent - divisor.exponent - 125};
+  return all;
 }
 
 }  // namespace
@@ -107,38 +140,23 @@ Multiplier quantize_quotient(float first, float second, float divisor) {
 
 int8_t narrow(int32_t shift) { return static_cast<int8_t>(shift < INT8_MAX ? shift : INT8_MAX); }
 
+// F * q is less than the product of the reals by less than 2, and that would be rounded to 53 bits first. So
+// only those within 2^-22 below a half, of which there are few, may become another multiplier.
 Multipliers quantize_quotients(float first, const float* second, int32_t count, float divisor,
                                int32_t* multiplier, int8_t* shift) {
-  const Quotient quotient = quotient_of(parts_of(first), parts_of(divisor));
-  Multipliers all = {true, INT8_MAX, INT8_MIN};
-  for (int32_t i = 0; i < count; ++i) {
-    uint32_t bits = 0;
-    memcpy(&bits, second + i, sizeof(bits));
-    const uint32_t exponent = bits >> 23;
-    const uint32_t fraction = (bits & 0x7FFFFFu) | 0x800000u;
-    const uint64_t product = fraction * static_cast<uint64_t>(quotient.low);
-    const uint32_t behind = static_cast<uint32_t>(product);
-    const uint32_t front = static_cast<uint32_t>(product >> 32) + fraction * quotient.high;
-    // Without leading zeros: 31 bits of the quotient and the half in one word, the rest in another. Less than
-    // the quotient by at most 2^26 of the latter.
-    const int32_t zeros = __builtin_clz(front | 1u);
-    const uint32_t top = front << zeros | behind >> 1 >> (31 - zeros);
-    const uint32_t rest = behind << zeros;
-    const uint32_t magnitude = (top >> 1) + (top & 1u);
-    int32_t found = quotient.exponent + static_cast<int32_t>(exponent) - zeros;
-    multiplier[i] = static_cast<int32_t>(magnitude);
-    if (rest >= 0xFC000000u || magnitude - 1u >= INT32_MAX || exponent - 1u >= 254u ||
-        static_cast<uint32_t>(found + 31) > 31u + INT8_MAX) {
-      const Multiplier divided = quantize_quotient(first, second[i], divisor);
-      multiplier[i] = divided.value;
-      found = narrow(divided.shift);
-      all.are_positive = all.are_positive && divided.value > 0;
-    }
-    shift[i] = static_cast<int8_t>(found);
-    all.least_shift = found < all.least_shift ? found : all.least_shift;
-    all.most_shift = found > all.most_shift ? found : all.most_shift;
+  const Parts a = parts_of(first);
+  const Parts c = parts_of(divisor);
+  if (!a.is_normal || !c.is_normal || (a.sign | c.sign) != 0) {
+    return checked(first, second, count, divisor, nullptr, multiplier, shift);
   }
-  return all;
+  arm_dsp::MultipliersJob job = {second, multiplier, shift, second + count, 0, 0, 0, 0, 0};
+  set_quotient(a, c, &job);
+  const bool is_decided = arm_dsp::multipliers(&job);
+  // No float that is negative, or not normal, has a usual shift then.
+  if (is_decided && job.complements <= kUsualShifts && job.exponent < -17 && job.exponent > -256) {
+    return {true, -16, -1};
+  }
+  return checked(first, second, count, divisor, is_decided ? &job : nullptr, multiplier, shift);
 }
 
 }  // namespace tflm_mcunet

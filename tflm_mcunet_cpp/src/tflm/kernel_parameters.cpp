@@ -1,7 +1,5 @@
 #include "kernel_parameters.h"
 
-#include <math.h>
-
 #include "../kernels/requantize.h"
 
 namespace tflm_mcunet {
@@ -54,11 +52,16 @@ int32_t exp_on_negative(int32_t value) {
   return result;
 }
 
-// round(value / scale) in float32, as TFLite does; false where int32 cannot hold it.
+// round(value / scale) in float32, as TFLite does, halves away from zero; false where int32 cannot hold it.
 bool steps(float value, float scale, int32_t* result) {
-  const double rounded = round(static_cast<double>(value / scale));
-  *result = rounded > -2e9 && rounded < 2e9 ? static_cast<int32_t>(rounded) : 0;
-  return rounded > -2e9 && rounded < 2e9;
+  const float quotient = value / scale;
+  if (!(quotient > -2e9f && quotient < 2e9f)) {
+    return false;
+  }
+  const int32_t whole = static_cast<int32_t>(quotient);
+  const float rest = quotient - static_cast<float>(whole);  // exact
+  *result = whole + (rest >= 0.5f ? 1 : 0) - (rest <= -0.5f ? 1 : 0);
+  return true;
 }
 
 }  // namespace
@@ -109,24 +112,25 @@ bool leading_padding(const Axis& axis, bool is_same, int32_t* padding) {
   return covered > 0 && axis.output == (covered + axis.stride - 1) / axis.stride;
 }
 
-bool softmax_exponentials(double scale, double beta, int32_t table[256]) {
+bool softmax_scale(double scale, double beta, SoftmaxScale* result) {
   const double scaled = scale * beta * (1 << (31 - kDistanceBits));
   const double real = scaled < 2147483647.0 ? scaled : 2147483647.0;
   if (!(real > 1.0)) {
     return false;
   }
-  const Multiplier multiplier = quantize_multiplier(real);
-  const double radius = 31.0 * (1 << (31 - kDistanceBits)) / static_cast<double>(1ull << multiplier.shift);
-  for (int32_t distance = 0; distance < 256; ++distance) {
-    if (static_cast<double>(distance) > floor(radius)) {
-      table[distance] = 0;
-      continue;
-    }
-    const int64_t shifted = -static_cast<int64_t>(distance) * (static_cast<int64_t>(1) << multiplier.shift);
-    const int32_t value = static_cast<int32_t>(shifted);
-    table[distance] = exp_on_negative(rounding_high_multiply(value, multiplier.value));
-  }
+  result->multiplier = quantize_multiplier(real);
+  // The farthest distance is 31 * 2^26 / 2^shift, rounded down.
+  result->farthest = static_cast<int32_t>((31ull << (31 - kDistanceBits)) >> result->multiplier.shift);
   return true;
+}
+
+int32_t softmax_exponential(const SoftmaxScale& scale, int32_t distance) {
+  if (distance > scale.farthest) {
+    return 0;
+  }
+  const int64_t shifted =
+      -static_cast<int64_t>(distance) * (static_cast<int64_t>(1) << scale.multiplier.shift);
+  return exp_on_negative(rounding_high_multiply(static_cast<int32_t>(shifted), scale.multiplier.value));
 }
 
 }  // namespace tflm_mcunet

@@ -32,9 +32,15 @@ inline bool has_headroom(int64_t bound, int32_t shift) {
   return bound <= (static_cast<int64_t>(INT32_MAX) >> (shift > 31 ? 31 : (shift > 0 ? shift : 0)));
 }
 
-// e^(-d * scale * beta) in Q31 for d = 0 ... 255, 0 beyond the distance that TFLite Micro's SOFTMAX ignores.
-// False where TFLite Micro refuses the scale.
-bool softmax_exponentials(double scale, double beta, int32_t table[256]);
+// What SOFTMAX makes of the distance of a value to the largest. False where TFLite Micro refuses the scale.
+struct SoftmaxScale {
+  Multiplier multiplier;
+  int32_t farthest;  // the last distance that TFLite Micro does not ignore
+};
+bool softmax_scale(double scale, double beta, SoftmaxScale* result);
+
+// e^(-distance * scale * beta) in Q31 for a distance from 0 to 255.
+int32_t softmax_exponential(const SoftmaxScale& scale, int32_t distance);
 
 }  // namespace tflm_mcunet
 

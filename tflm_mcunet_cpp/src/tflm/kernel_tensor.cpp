@@ -5,14 +5,6 @@
 namespace tflm_mcunet {
 namespace {
 
-bool are_all_zero(const TfLiteIntArray& values) {
-  int bits = 0;
-  for (int i = 0; i < values.size; ++i) {
-    bits |= values.data[i];
-  }
-  return bits == 0;
-}
-
 // The temporary tensor that `facts` are read from is given back before this returns: what it points to lies
 // in the model, but for its zero points.
 bool read_facts(const Operator& op, int index, TensorFacts* facts) {
@@ -28,19 +20,15 @@ bool read_facts(const Operator& op, int index, TensorFacts* facts) {
   facts->zero_point = tensor->params.zero_point;
   facts->scales = nullptr;
   facts->scale_count = 0;
-  facts->is_symmetric = facts->zero_point == 0;
   for (int32_t i = 0; i < facts->rank && i < kMostAxes; ++i) {
     facts->shape[i] = tensor->dims->data[i];
     facts->elements *= facts->shape[i];
   }
   if (tensor->quantization.type == kTfLiteAffineQuantization) {
     const auto* affine = static_cast<const TfLiteAffineQuantization*>(tensor->quantization.params);
-    if (affine != nullptr && affine->scale != nullptr && affine->zero_point != nullptr) {
+    if (affine != nullptr && affine->scale != nullptr) {
       facts->scales = affine->scale->data;
       facts->scale_count = affine->scale->size;
-      if (tensor->type == kTfLiteInt8) {
-        facts->is_symmetric = are_all_zero(*affine->zero_point);
-      }
     }
   }
   return_tensor(op.context, tensor);

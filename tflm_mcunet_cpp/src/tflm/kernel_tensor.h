@@ -16,11 +16,10 @@ struct TensorFacts {
   int32_t rank;
   int32_t shape[kMostAxes];
   int32_t elements;
-  float scale;  // the first; 0 where there is no quantisation
-  int32_t zero_point;
+  float scale;         // the first; 0 where there is no quantisation
+  int32_t zero_point;  // the first
   const float* scales;
   int32_t scale_count;
-  bool is_symmetric;  // of int8: every zero point is 0
 };
 
 // One operator at work: a kernel says what is wrong with it, and `fail` reports that with the operator's

@@ -1,6 +1,6 @@
 #include "kernel_weighted.h"
 
-#include <math.h>
+#include <string.h>
 
 #include "kernel_parameters.h"
 
@@ -28,22 +28,45 @@ int64_t largest_sum(const Weighted& weighted, const WeightLayout& layout, int32_
   return above > below ? above : below;
 }
 
+// The bits of a value in magnitude, of a negative one less 1.
+inline uint32_t folded(int32_t value) { return static_cast<uint32_t>(value ^ (value >> 31)); }
+
+void fill_words(int32_t value, int32_t count, int32_t* words) {
+  int32_t* const end = words + count;
+  for (int32_t* const whole = words + (count & ~3); words != whole; words += 4) {
+    words[0] = words[1] = words[2] = words[3] = value;
+  }
+  while (words != end) {
+    *words++ = value;
+  }
+}
+
 // What no bias exceeds in magnitude, a power of two.
 uint32_t largest_bias(const int32_t* bias, int32_t count) {
   uint32_t bits = 0;
-  for (int32_t i = 0; i < count; ++i) {
-    bits |= static_cast<uint32_t>(bias[i] ^ (bias[i] >> 31));
+  const int32_t* const end = bias + count;
+  for (const int32_t* const whole = bias + (count & ~7); bias != whole; bias += 8) {
+    for (int32_t i = 0; i < 8; ++i) {
+      bits |= folded(bias[i]);
+    }
+  }
+  for (; bias != end; ++bias) {
+    bits |= folded(*bias);
   }
   return bits == 0 ? 1u : 2 * (0x80000000u >> __builtin_clz(bits));
 }
 
 // Whether no input makes TFLite Micro's int32 arithmetic overflow. What is known of all channels says so
-// nearly always, and Prepare seldom reads weights.
-bool sums_fit(const Weighted& weighted, const WeightLayout& layout) {
+// nearly always, and their number of weights of most others, so that Prepare seldom reads weights.
+bool sums_fit(const Weighted& weighted, const WeightLayout& layout, int64_t products) {
   if (has_headroom(weighted.largest_sum, weighted.all.most_shift)) {
     return true;
   }
   for (int32_t c = 0; c < layout.channels; ++c) {
+    const int32_t bias = weighted.bias_values == nullptr ? 0 : weighted.bias_values[c];
+    if (has_headroom(products + magnitude(bias), weighted.shift[c])) {
+      continue;
+    }
     if (!has_headroom(largest_sum(weighted, layout, c, false), 0) ||
         !has_headroom(largest_sum(weighted, layout, c, true), weighted.shift[c])) {
       return false;
@@ -64,7 +87,8 @@ const char* read_weighted(const Operator& op, Weighted* weighted) {
   if (weighted->weights.type != kTfLiteInt8 || weighted->weights.data == nullptr) {
     return "the weights must be int8 constants";
   }
-  if (!weighted->weights.is_symmetric || weighted->weights.scale_count < 1) {
+  // Of one for each channel, TFLite Micro reads the first.
+  if (weighted->weights.zero_point != 0 || weighted->weights.scale_count < 1) {
     return "the weights must be quantised symmetrically";
   }
   weighted->weight_values = static_cast<const int8_t*>(weighted->weights.data);
@@ -108,16 +132,14 @@ const char* prepare_weighted(const Operator& op, const WeightLayout& layout, int
     const Multiplier shared = is_layer ? quantize_quotient(input_scale * *scale, 1.0f, output_scale)
                                        : quantize_quotient(input_scale, *scale, output_scale);
     const int8_t shift = narrow(shared.shift);
-    for (int32_t c = 0; c < layout.channels; ++c) {
-      weighted->multiplier[c] = shared.value;
-      weighted->shift[c] = shift;
-    }
+    fill_words(shared.value, layout.channels, weighted->multiplier);
+    memset(weighted->shift, shift, count);
     weighted->all = {shared.value > 0, shift, shift};
   }
   const int64_t products = static_cast<int64_t>(layout.taps) * 128 * 255;
   const int32_t* const bias = weighted->bias_values;
   weighted->largest_sum = products + (bias == nullptr ? 0 : largest_bias(bias, layout.channels));
-  return sums_fit(*weighted, layout) ? nullptr : "some input would overflow an int32 sum";
+  return sums_fit(*weighted, layout, products) ? nullptr : "some input would overflow an int32 sum";
 }
 
 }  // namespace tflm_mcunet
