@@ -43,7 +43,7 @@ void* model_output(int index);
 
 
 def layers() -> list[np.ndarray]:
-    """Each the input's scale, the output's, and the weights'; every other one has channels that are out of the usual."""
+    """Each the input's scale, the output's, and the weights'; every other has channels out of the usual."""
     r = np.random.default_rng(7)
     drawn = []
     for i in range(LAYERS):
