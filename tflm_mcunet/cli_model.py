@@ -130,6 +130,8 @@ def _conversion_text(payload: dict[str, Any]) -> str:
     ]
     stages = f"{schedule['kind']}, {len(schedule['stages'])} stages, {payload['mac_overhead']:.3f} × the MACs"
     text = f"{payload['output']} (bytes)\n" + table(rows, right=(1,)) + f"\n  schedule: {stages}"
+    if payload["stage_kernels"]:
+        text += f"\n  kernels of the stages in TFLite Micro: {payload['stage_kernels']}"
     if payload["skipped"]:
         text += "\nNot done\n" + "\n".join(f"  - {one_line(reason)}" for reason in payload["skipped"])
     return text

@@ -19,10 +19,12 @@ from tflm_mcunet.schedule.layer import plan_layer
 from tflm_mcunet.schedule.schedule import Schedule
 from tflm_mcunet.schedule.stages import plan_stages, streamed_macs, with_cheaper_streams
 from tflm_mcunet.targets import Target
-from tflm_mcunet.tflite import verify, write
+from tflm_mcunet.tflite import read, verify, write
 from tflm_mcunet.tflm.memory import memory
 from tflm_mcunet.tflm.rewrite import layer_plan
 from tflm_mcunet.tflm.stage_graph import has_stages, stage_graph
+from tflm_mcunet.tflm.stage_op import STAGE
+from tflm_mcunet.tflm.stage_reader import stage_family
 from tflm_mcunet.transforms import canonical, explicit_state
 
 SCHEDULES = ("auto", "layer", "in_place", "stream", "patch")
@@ -47,7 +49,7 @@ class Conversion:
             the program keeps (`Graph.state`).
         schedule: Schedule. How the interpreter-free program runs `graph`.
         tflite: bytes. The model for TFLite Micro, its plan inside; stages that stream are operators of
-            `tflm_mcunet/tflm_ops.h`.
+            `tflm_mcunet/tflm_ops.h`, with the kernels and packed weights of the target's core (`stage_kernels`).
         target: Target or None.
         before_bytes, after_bytes: int. The head of TFLite Micro's arena for the source and for `tflite`.
         skipped: tuple of str. What was not done, and why.
@@ -66,6 +68,11 @@ class Conversion:
     def report(self) -> MemoryReport:
         """The analysis of the source."""
         return analyze(self.source, self.target)
+
+    @cached_property
+    def stage_kernels(self) -> str | None:
+        """The family of kernels that the stages of `tflite` name, which its firmware registers; None without stages."""
+        return stage_family(read(self.tflite)) if STAGE.encode() in self.tflite else None
 
     @property
     def mac_overhead(self) -> float:
@@ -91,6 +98,7 @@ class Conversion:
             "schedule": {"kind": self.schedule.kind, "stages": stages},
             "sram": {"before": self.before_bytes, "after": self.after_bytes, "input": inputs},
             "arena": self.schedule.arena_bytes,
+            "stage_kernels": self.stage_kernels,
             "mac_overhead": self.mac_overhead,
             "exact": True,
             "skipped": list(self.skipped),
@@ -159,7 +167,9 @@ def convert(
             program, schedule, max_mac_overhead, prefer, input, room, family, spread_maps=False
         )
     grown = canonical(source, io=io, max_mac_overhead=max_mac_overhead)[0] if max_mac_overhead > 1 else graph
-    rewritten, after, more = _tflm_form(source if io is None else graph, (graph, grown), dense)
+    rewritten, after, more = _tflm_form(
+        source if io is None else graph, (graph, grown), dense, family or PORTABLE, target
+    )
     notes = (*notes, *more)
     if prefer == "sram" and schedule != "in_place":
         # Its stages are more and shorter: in TFLite Micro each would be an operator with records of its own.
@@ -180,7 +190,7 @@ def convert(
 
 
 def _tflm_form(
-    source: Graph, cleaned: tuple[Graph, Graph], plan: Schedule
+    source: Graph, cleaned: tuple[Graph, Graph], plan: Schedule, family: str, target: Target | None
 ) -> tuple[Graph, int, tuple[str, ...]]:
     """What TFLite Micro runs: the Schedule's stages as operators, or whole layers where these need no more.
 
@@ -188,6 +198,8 @@ def _tflm_form(
         source: Graph. The model as it was given.
         cleaned: the model after exact clean-ups, and the same where kernels may be padded with zero taps.
         plan: Schedule.
+        family: str. Of the kernels, unless their scratch takes too much: then the portable ones.
+        target: Target or None.
 
     Returns:
         (Graph, its head in bytes, notes).
@@ -205,15 +217,28 @@ def _tflm_form(
         return layer, head, notes
     if plan.graph.state:
         return layer, head, (*notes, "in TFLite Micro every operator runs whole: the model has variables")
+    reasons: tuple[str, ...] = ()
+    for name in dict.fromkeys((family, PORTABLE)):
+        staged, reason = _staged(plan, name, head, target)
+        if staged is not None:
+            return staged, memory(staged).head_bytes or 0, reasons
+        reasons = (f"in TFLite Micro stages run the portable kernels: {reason}",)
+    return layer, head, (*notes, f"in TFLite Micro every operator runs whole: {reason}")
+
+
+def _staged(plan: Schedule, family: str, head_bytes: int, target: Target | None) -> tuple[Graph | None, str]:
+    """The graph with stages of one family's kernels, or None and why not: what takes no less than `head_bytes`."""
     try:
-        staged = stage_graph(plan)
+        staged = stage_graph(plan, family)
     except UnsupportedOpError as error:
-        return layer, head, (*notes, f"in TFLite Micro every operator runs whole: {error.message}")
+        return None, error.message
     staged_head = memory(staged).head_bytes
-    if staged_head is None or staged_head >= head:
-        reason = "stages need no smaller head there"
-        return layer, head, (*notes, f"in TFLite Micro every operator runs whole: {reason}")
-    return staged, staged_head, ()
+    if staged_head is None or staged_head >= head_bytes:
+        return None, "stages need no smaller head there"
+    arena = memory(staged, 32, enum_bytes=1).arena_bytes or 0
+    if family != PORTABLE and target is not None and target.sram and arena > target.contiguous_sram:
+        return None, f"with those of {family} the arena of {arena} bytes does not fit {target.name}"
+    return staged, ""
 
 
 def _program_form(source: Graph, cleaned: Graph, io: str | None) -> tuple[Graph, tuple[str, ...]]:

@@ -217,7 +217,7 @@ void as_lines(const Layer<DepthwiseConv2D>& layer, int32_t channels, bool are_ro
                  weights.output_zero_point,
                  weights.output_min,
                  weights.output_max};
-  lines->map = {&lines->conv,  across.input_length, across.output_length, along.output_length,
+  lines->map = {lines->conv,   across.input_length, across.output_length, along.output_length,
                 across.stride, across.pad,          across.input_step,    across.output_step};
   const int32_t windows = (along.output_length + 3) / 4 * 4;
   lines->line_bytes = (windows - 1) * along.stride * across.taps + core.vectors * 16;

@@ -235,7 +235,8 @@ def test_the_resolver_holds_exactly_the_operators(on_host: Path) -> None:
 def test_the_sketch_answers_a_host_from_tflite_micro(tmp_path: Path) -> None:
     """A streamed model; the loop, the serial line and the checksums are those of the other engine."""
     conversion = exported("arduino", "Arduino Nano 33 BLE", tmp_path / "project")
-    assert "AddStageOp" in (tmp_path / "project" / "src" / "net" / "model.cpp").read_text()
+    source = (tmp_path / "project" / "src" / "net" / "model.cpp").read_text()
+    assert "AddStageOp" in source and "conv_2d_dsp_row" in source
     found_by_arduino(tmp_path)
     sketch = tmp_path / "project" / "examples" / "NetSerial" / "NetSerial.ino"
     sources = [*(tmp_path / "project" / "src").rglob("*.cpp"), HERE / "arduino_stand_in" / "desk.cpp"]
@@ -265,11 +266,11 @@ def test_the_sketch_answers_a_host_from_tflite_micro(tmp_path: Path) -> None:
     assert there.tobytes() == b"".join(arrays[0].tobytes() for arrays in stock)
 
 
-@pytest.mark.parametrize("model", MODELS)
-def test_the_arena_is_the_smallest_that_is_enough(model: str) -> None:
+@pytest.mark.parametrize(("model", "target"), [*((m, None) for m in MODELS), ("stream", "STM32F405")])
+def test_the_arena_is_the_smallest_that_is_enough(model: str, target: str | None) -> None:
     """In the package tflite-micro, whose pointers have 64 bits."""
     schedule = "auto" if model == "stream" else "layer"
-    conversion = mcu.convert(MODELS[model](), schedule=schedule)
+    conversion = mcu.convert(MODELS[model](), target, schedule=schedule)
     program = interpreter_program(conversion.tflite, "cortex-m4", 1)
     assert program.arena_bytes < program.host_arena_bytes
     if model == "layer":

@@ -146,7 +146,7 @@ extern "C" void* model_input(int index) {{ return index == 0 ? kTensors[{input}]
 extern "C" void* model_output(int index) {{ return index == 0 ? kTensors[{output}].data : nullptr; }}
 """
 
-_HEADER = """#define MODEL_INPUT_COUNT 1
+HEADER = """#define MODEL_INPUT_COUNT 1
 #define MODEL_OUTPUT_COUNT 1
 #define MODEL_INPUT_BYTES {{{input_bytes}}}
 #define MODEL_OUTPUT_BYTES {{{output_bytes}}}
@@ -228,7 +228,7 @@ def write_kernel_program(
     (folder / "model.cpp").write_text(source)
     ends = {"input_bytes": graph.inputs[0], "output_bytes": graph.outputs[0]}
     bytes_of = {name: graph.tensors[t].size_bytes for name, t in ends.items()}
-    (folder / "model.h").write_text(_HEADER.format(arena=sizes, macs=total_macs(graph), **bytes_of))
+    (folder / "model.h").write_text(HEADER.format(arena=sizes, macs=total_macs(graph), **bytes_of))
 
 
 def _float(value: float) -> str:
@@ -287,6 +287,11 @@ def _copy_library(headers: Path, folder: Path, has_dsp: bool) -> None:
     for path in (root / "src" / "tflm").glob("kernel_*.cpp"):
         text = "#define TFLM_MCUNET_HOST_PACKAGE\n" + chosen + path.read_text()
         (folder / "src" / "tflm" / path.name).write_text(text)
+    copy_headers(headers, folder)
+
+
+def copy_headers(headers: Path, folder: Path) -> None:
+    """Copy what of TFLite Micro's headers the adapters include."""
     wanted = ("tensorflow/lite/micro/micro_common.h", "tensorflow/lite/c/builtin_op_data.h")
     asked = ["g++", "-MM", "-x", "c++", "-I", str(headers), "-"]
     code = "".join(f'#include "{name}"\n' for name in wanted)

@@ -7,6 +7,8 @@ import random
 import numpy as np
 
 from tflm_mcunet.builder import GraphBuilder
+from tflm_mcunet.codegen.family import PORTABLE
+from tflm_mcunet.codegen.program import build_program
 from tflm_mcunet.graph import Graph
 from tflm_mcunet.ops import SAME, VALID
 from tflm_mcunet.schedule.schedule import Schedule, aligned
@@ -19,21 +21,15 @@ from tflm_mcunet.tflm.stage_graph import stage_graph
 from tflm_mcunet.transforms import canonical
 
 
-def staged(source: Graph, effort: int = 2000) -> Graph:
+def staged(source: Graph, effort: int = 2000, family: str = PORTABLE) -> Graph:
     """The graph with its stages as operators."""
-    return stage_graph(plan_stages(canonical(source)[0], kinds=("layer", "stream"), effort=effort))
+    return stage_graph(plan_stages(canonical(source)[0], kinds=("layer", "stream"), effort=effort), family)
 
 
-def head_slack(schedule: Schedule) -> int:
-    """Bytes by which scratch of kernels that work in place makes the head larger than the planned arena."""
-    from tflm_mcunet.codegen.program import build_program
-
-    scratch = {
-        step.op: step.call.in_place_scratch_bytes
-        for stage in build_program(schedule).stages
-        for step in stage.steps
-        if step.scratch_offset >= schedule.arena_bytes
-    }
+def head_slack(schedule: Schedule, family: str = PORTABLE) -> int:
+    """Bytes by which scratch that kernels share makes the head larger than the planned arena."""
+    program = build_program(schedule, family)
+    scratch = {step.op: step.scratch_bytes for stage in program.stages for step in stage.steps}
     ends = [
         aligned(aligned(stage.peak_bytes) + max((scratch.get(i, 0) for i in stage.ops), default=0))
         for stage in schedule.stages

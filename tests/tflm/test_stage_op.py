@@ -13,6 +13,7 @@ from stage_graphs import exact_runs, head_slack, staged, stream_network
 from tflm_graphs import drawn_graph, needs_tflm
 
 from tflm_mcunet.builder import GraphBuilder
+from tflm_mcunet.codegen.family import FAMILIES
 from tflm_mcunet.errors import McuNetError, ModelError, ToolError, UnsupportedOpError
 from tflm_mcunet.graph import Graph
 from tflm_mcunet.schedule.layer import plan_layer
@@ -23,7 +24,18 @@ from tflm_mcunet.tflm.memory import memory
 from tflm_mcunet.tflm.offline_plan import METADATA_NAME, offline_offsets, with_offline_plan
 from tflm_mcunet.tflm.stage_check import require_apart
 from tflm_mcunet.tflm.stage_graph import has_stages, stage_graph
-from tflm_mcunet.tflm.stage_op import HEADER_WORDS, OP_WORDS, STAGE, TENSOR_WORDS, sealed
+from tflm_mcunet.tflm.stage_kernels import stage_routines
+from tflm_mcunet.tflm.stage_op import (
+    HEADER_WORDS,
+    NONE,
+    OP_WORDS,
+    ROUTINE,
+    STAGE,
+    TENSOR_WORDS,
+    WORDS_OF,
+    sealed,
+)
+from tflm_mcunet.tflm.stage_reader import named, stage_family
 from tflm_mcunet.transforms import canonical
 
 needs_headers = pytest.mark.skipif(
@@ -42,18 +54,39 @@ MODELS = {
 }
 
 
-@pytest.mark.parametrize("name", MODELS)
-def test_real_models_equal_stock_tflm_in_a_fraction_of_its_head(shared_models, name):
+FAMILY_RUNS = [
+    *((name, "portable") for name in MODELS),
+    *((name, family) for name in list(MODELS)[1::2] for family in FAMILIES[1:]),
+    ("tflm_person_detect", "arm_dsp"),
+]
+
+
+@pytest.mark.parametrize(("name", "family"), FAMILY_RUNS)
+def test_real_models_equal_stock_tflm_in_a_fraction_of_its_head(shared_models, name, family):
     path = shared_models / f"{name}.tflite"
     if not path.exists():
         pytest.skip(f"no {path.name}")
     source = read(path.read_bytes())
     schedule = plan_stages(canonical(source)[0], kinds=("layer", "stream"))
-    stock, ran = exact_runs(source, stage_graph(schedule), inferences=2)
+    graph = stage_graph(schedule, family)
+    stock, ran = exact_runs(source, graph, inferences=2)
     before, most = MODELS[name]
     assert stock.head_bytes == before
-    assert ran.head_bytes == schedule.arena_bytes + head_slack(schedule) <= most
+    assert ran.head_bytes == schedule.arena_bytes + head_slack(schedule, family)
+    assert ran.head_bytes <= most if family == "portable" else ran.head_bytes < before / 2
     assert ran.tail_bytes < stock.tail_bytes
+    assert stage_family(graph) == family
+
+
+@pytest.mark.parametrize("family", FAMILIES[1:])
+def test_packed_weights_take_the_place_of_plain_ones(shared_models, family):
+    path = shared_models / "mcunet_vww_80.tflite"
+    source = read(path.read_bytes())
+    weights = {t.data for t in source.tensors if t.is_constant and t.size_bytes > 2000}
+    graph = staged(source, family=family)
+    assert len(weights) > 20
+    assert not weights & {t.data for t in graph.tensors}
+    assert len(write(graph)) < len(path.read_bytes())
 
 
 def test_weights_are_the_models_own_tensors(shared_models):
@@ -68,12 +101,12 @@ def test_weights_are_the_models_own_tensors(shared_models):
     assert len(write(graph)) < 1.05 * path.stat().st_size
 
 
-@pytest.mark.parametrize("first", range(0, 100, 20))
+@pytest.mark.parametrize("first", range(0, 160, 20))
 def test_generated_networks_equal_stock_tflm(first):
     with_stages = 0
     for seed in range(first, first + 20):
         source = stream_network(seed)
-        graph = staged(source)
+        graph = staged(source, family=FAMILIES[seed % len(FAMILIES)])
         exact_runs(source, graph, inferences=2, seed=seed)
         with_stages += has_stages(graph)
     assert with_stages >= 15
@@ -87,7 +120,7 @@ def test_patches_equal_stock_tflm():
         schedule = plan_stages(canonical(source)[0], kinds=kinds, max_mac_overhead=2.0, effort=500)
         if not any(stage.kind == "patch" for stage in schedule.stages):
             continue
-        exact_runs(source, stage_graph(schedule), inferences=2, seed=seed)
+        exact_runs(source, stage_graph(schedule, FAMILIES[seed % len(FAMILIES)]), inferences=2, seed=seed)
         with_passes += 1
     assert with_passes > 0
 
@@ -97,7 +130,7 @@ def test_graphs_of_every_operator_equal_stock_tflm_or_are_refused():
     for seed in range(80):
         source = drawn_graph(seed)
         try:
-            graph = staged(source)
+            graph = staged(source, family=FAMILIES[seed % len(FAMILIES)])
         except UnsupportedOpError:
             refused += 1
             continue
@@ -121,14 +154,14 @@ def test_other_names_of_a_map_stay_stock_operators_at_its_place():
 
 
 @cache
-def small() -> Graph:
+def small(family: str = "portable") -> Graph:
     """Three convolutions and a pool over the map; the first operator of its stages is what the tests damage."""
     b = GraphBuilder(1)
     x = b.conv_2d(b.input((1, 14, 10, 2)), 6, (3, 3), stride=(2, 2), activation="RELU6")
     x = b.conv_2d(b.depthwise_conv_2d(x, (3, 3)), 4, (1, 1))
     source = b.finish([b.pool_2d("AVERAGE_POOL_2D", x, (7, 5), padding=1)])
-    graph = staged(source)
-    assert has_stages(graph)
+    graph = staged(source, family=family)
+    assert stage_family(graph) == family
     return graph
 
 
@@ -153,8 +186,9 @@ def failure(model: bytes) -> str:
     return ""
 
 
-def test_every_damaged_word_is_refused_by_prepare():
-    graph = small()
+@pytest.mark.parametrize("family", ["portable", "arm_dsp"])
+def test_every_damaged_word_is_refused_by_prepare(family):
+    graph = small(family)
     words = np.frombuffer(graph.ops[stage_of(graph)].custom_options, "<u4")
     for position in range(len(words)):
         damaged = words.copy()
@@ -223,14 +257,49 @@ def test_tables_that_point_outside_are_refused_although_their_checksum_is_right(
         assert "died" not in message, name
 
 
-def test_any_change_of_the_tables_under_a_right_checksum_never_ends_the_runtime():
-    graph = small()
+@pytest.mark.parametrize("family", FAMILIES)
+def test_any_change_of_the_tables_under_a_right_checksum_never_ends_the_runtime(family):
+    graph = small(family)
     words = np.frombuffer(graph.ops[stage_of(graph)].custom_options, "<u4")
     random = np.random.default_rng(0)
-    for _ in range(150):
+    for _ in range(100):
         damaged = words.copy()
         damaged[random.integers(4, len(words))] = random.integers(0, 1 << 32, dtype=np.uint64)
         assert "died" not in failure(with_options(graph, sealed(damaged[4:].tobytes())))
+
+
+def test_a_routine_that_is_none_of_its_kernels_is_refused_although_the_checksum_is_right():
+    graph = small("arm_dsp")
+    options = graph.ops[stage_of(graph)].custom_options
+    words = np.frombuffer(options, "<u4")
+    routines = stage_routines()
+    own = next(r.number for r in named(graph.ops[stage_of(graph)])[1] if "kDot" in r.expression)
+    at = next(i for i in range(HEADER_WORDS, len(words) - 5) if tuple(words[i : i + 2]) == (ROUTINE, own))
+    stream = words[at + 3 : at + 6]
+    assert stream[0] < words[7]
+    other = routines["arm_dsp::units_saturate"].number
+    unknown = routines["&arm_dsp::kDotSaturate"].number + 63
+    cases = {
+        "another kernel's": (at + 1, [other], "not registered"),
+        "of no list": (at + 1, [unknown], "not registered"),
+        "huge": (at + 1, [0xFFFF_FFFF], "not registered"),
+        "a constant": (at, stream, "no routine"),
+        "none": (at, [NONE], "no routine"),
+        "words": (at, [WORDS_OF, 0, 1], "no routine"),
+        "in place of weights": (at + 3, [ROUTINE, own, 0], "no constant"),
+        "words outside": (at + 3, [WORDS_OF, 0x7FFF_FFFF, 9], "parameters are missing"),
+        "scratch": (_first_op(words) + 7, [words[_first_op(words) + 7] + 2], "scratch"),
+    }
+    for name, (position, values, said) in cases.items():
+        damaged = words.copy()
+        damaged[position : position + len(values)] = values
+        message = failure(with_options(graph, sealed(damaged[4:].tobytes())))
+        assert STAGE in message and said in message, (name, message)
+
+
+def _first_op(words: np.ndarray) -> int:
+    inputs, outputs, tensors, stages = (int(n) for n in words[[5, 6, 9, 10]])
+    return HEADER_WORDS + 2 * (inputs + outputs) + stages + TENSOR_WORDS * tensors
 
 
 def test_a_model_without_its_offline_plan_says_so():
@@ -298,9 +367,7 @@ def test_missing_headers_and_compilers_are_named(monkeypatch, tmp_path):
         with pytest.raises(ToolError, match=r"C\+\+ compiler"):
             build()
     with monkeypatch.context() as patch:
-        patch.setattr(
-            stage_library, "_FLAGS", ("-std=c++14", "-DROW_KERNEL=1", "-fsyntax-only", "--no-such-flag")
-        )
+        patch.setattr(stage_library, "_FLAGS", ("-std=c++14", "-fsyntax-only", "--no-such-flag"))
         with pytest.raises(ToolError, match="does not compile"):
             build()
     assert not list(tmp_path.rglob("*.so"))

@@ -18,8 +18,11 @@ from tflm_mcunet.convert import convert
 from tflm_mcunet.errors import UnsupportedOpError, UsageError
 from tflm_mcunet.execute import run
 from tflm_mcunet.graph import Graph
+from tflm_mcunet.report import analyze
+from tflm_mcunet.targets import Target
 from tflm_mcunet.tflite import read, write
 from tflm_mcunet.tflm import interpreter, stage_graph
+from tflm_mcunet.tflm.memory import memory
 from tflm_mcunet.tflm.stage_graph import has_stages
 from tflm_mcunet.tflm.stage_library import PACKAGE
 
@@ -66,6 +69,46 @@ def test_auto_never_takes_a_larger_measured_head_than_layer():
     assert staged > 10
 
 
+@pytest.mark.parametrize(
+    ("target", "family"),
+    [
+        (None, "portable"),
+        ("RP2040", "portable"),
+        ("STM32F405", "arm_dsp"),
+        (Target(name="m55", sram=1 << 18, core="cortex-m55"), "arm_mve"),
+        ("ESP32-C3", "riscv"),
+    ],
+)
+def test_stages_run_the_kernels_of_the_targets_core(target, family):
+    source = network()
+    conversion = convert(source, target)
+    assert conversion.stage_kernels == conversion.to_dict()["stage_kernels"] == family
+    (x,) = inputs_of(source, 1, 0)[0]
+    stock, ran = run(write(source), x, on="tflm"), run(conversion, x, on="tflm")
+    assert stock.outputs[0].tobytes() == ran.outputs[0].tobytes()
+    allocated = interpreter.run(conversion.tflite).allocations
+    assert allocated.head_bytes == conversion.after_bytes
+    assert any(f"runs {family} kernels" in note for note in analyze(conversion.tflite).notes)
+
+
+def test_without_stages_no_kernels_are_named():
+    conversion = convert(network(), "STM32F405", schedule="layer")
+    assert conversion.stage_kernels is None
+    assert conversion.to_dict()["stage_kernels"] is None
+
+
+def test_scratch_that_does_not_fit_the_target_leaves_the_portable_kernels():
+    family = convert(network(), Target(name="large", sram=1 << 18, core="cortex-m4"))
+    portable = convert(network())
+    arenas = [memory(read(c.tflite), 32, enum_bytes=1).arena_bytes for c in (portable, family)]
+    assert arenas[0] < arenas[1]
+    small = convert(network(), Target(name="small", sram=arenas[1] - 16, core="cortex-m4"))
+    assert small.stage_kernels == "portable"
+    assert any("stages run the portable kernels: with those of arm_dsp" in note for note in small.skipped)
+    exact = convert(network(), Target(name="exact", sram=arenas[1], core="cortex-m4"))
+    assert exact.stage_kernels == "arm_dsp"
+
+
 def test_fed_rows_have_no_form_in_tflite_micro():
     conversion = convert(network(), schedule="stream", input="rows")
     assert not has_stages(read(conversion.tflite))
@@ -104,7 +147,8 @@ def test_the_command_line_runs_a_converted_file(tmp_path: Path):
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
-    converted = command("convert", model, "-o", out, "--schedule", "stream")
+    converted = command("convert", model, "-o", out, "--schedule", "stream", "--target", "STM32F405")
+    assert converted["stage_kernels"] == "arm_dsp"
     results = [command("run", path, "--on", "tflm", "--seed", 5) for path in (model, out)]
     crc = [[o["crc32"] for o in r["outputs"]] for r in results]
     assert crc[0] == crc[1]

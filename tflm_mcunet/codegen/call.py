@@ -35,8 +35,8 @@ class Params:
 
     Args:
         struct: str. Its C++ name.
-        fields: mapping. Field name -> int, float, tuple (array), Constant, Symbol, Params (a pointer to it)
-            or None.
+        fields: mapping. Field name -> int, float, tuple (array), Constant, Symbol, Params (a pointer to it, or the
+            structure itself) or None.
     """
 
     struct: str

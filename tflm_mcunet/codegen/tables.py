@@ -45,18 +45,21 @@ class Tables:
         Raises:
             ValueError: the lowering gave other fields than the header declares.
         """
+        lines = [f"    {value},  // {field}" for field, value in self._values(params, header, name)]
+        self.definitions.append(f"const {params.struct} {name} = {{\n" + "\n".join(lines) + "\n};")
+        return name
+
+    def _values(self, params: Params, header: str, name: str) -> list[tuple[str, str]]:
+        """(name, initialiser) of each field, in the order of the header."""
         fields = struct_fields(header, params.struct)
         declared, given = {f.name for f in fields}, set(params.fields)
         if declared != given:
             raise ValueError(f"{params.struct}: fields {sorted(declared ^ given)} are not on both sides")
-        lines = []
-        for field in fields:
-            nested = f"{name}{field.name.title().replace('_', '')}"
-            lines.append(
-                f"    {self._value(params.fields[field.name], field, header, nested)},  // {field.name}"
-            )
-        self.definitions.append(f"const {params.struct} {name} = {{\n" + "\n".join(lines) + "\n};")
-        return name
+        nested = [f"{name}{field.name.title().replace('_', '')}" for field in fields]
+        return [
+            (f.name, self._value(params.fields[f.name], f, header, n))
+            for f, n in zip(fields, nested, strict=True)
+        ]
 
     def _value(self, value: Any, field: Field, header: str, name: str) -> str:
         if value is None:
@@ -65,6 +68,8 @@ class Tables:
             return self.constant(value.values)
         if isinstance(value, Symbol):
             return value.expression
+        if isinstance(value, Params) and field.type == value.struct:
+            return braces(text for _, text in self._values(value, header, name))
         if isinstance(value, Params):
             return f"&{self.params(value, header, name)}"
         if field.is_array:

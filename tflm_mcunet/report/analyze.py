@@ -25,6 +25,8 @@ from tflm_mcunet.schedule.stream import StreamPlan
 from tflm_mcunet.targets import Target, as_target
 from tflm_mcunet.tflm.memory import TflmMemory, memory
 from tflm_mcunet.tflm.rewrite import layer_plan
+from tflm_mcunet.tflm.stage_op import STAGE
+from tflm_mcunet.tflm.stage_reader import stage_family
 from tflm_mcunet.transforms import canonical
 
 #: Graphs of more operators are planned layer by layer only: the partition into stages weighs every run of operators.
@@ -221,6 +223,9 @@ def _notes(graph: Graph, stock: TflmMemory, planning: Sequence[str]) -> list[str
         f"stock TFLite Micro is modelled on {stock.runtime}",
         "arenas hold activations and kernel scratch that is planned; stack and code come on top",
     ]
+    family = stage_family(graph)
+    if family is not None:
+        lines.append(f"{STAGE} runs {family} kernels: those its firmware must register (tflm_ops.h)")
     notes = dict.fromkeys(part.note for part in stock.parts if part.note)
     if len(graph.ops) > MOST_STREAMED:
         lines.append(

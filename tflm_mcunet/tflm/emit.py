@@ -17,7 +17,7 @@ from tflm_mcunet.tflm.drop_in import DROP_INS, drop_in_memory, drop_in_types
 from tflm_mcunet.tflm.drop_in_scratch import DSP_CORES
 from tflm_mcunet.tflm.memory import memory
 from tflm_mcunet.tflm.resolver import Registration, registrations
-from tflm_mcunet.tflm.stage_op import STAGE
+from tflm_mcunet.tflm.stage_registry import registry, registry_headers
 from tflm_mcunet.tflm.subgraphs import all_subgraphs, resource_variable_count, state_bytes
 
 #: Bytes of the model in a line of the array.
@@ -71,22 +71,24 @@ def interpreter_program(model: bytes, core: str, macs: int, name: str = "model")
     variables = resource_variable_count(graphs)
     files = {
         f"{name}.h": _header(graph, name, device, host, len(operators), macs, state_bytes(graphs)),
-        f"{name}.cpp": _source(name, operators, drop_ins, variables),
+        f"{name}.cpp": _source(name, operators, drop_ins, variables, graphs),
         f"{name}_data.h": _data_header(name, len(model)),
         f"{name}_data.cpp": _data_source(name, model),
     }
     root = cpp_sources()
-    for path in library_files(_sources(operators, drop_ins), root):
+    for path in library_files(_sources(graphs, drop_ins), root):
         files[f"tflm_mcunet/{path}"] = (root / path).read_text()
     return InterpreterProgram(graph, files, device, host, operators)
 
 
-def _sources(operators: Sequence[Registration], drop_ins: Sequence[str]) -> set[str]:
+def _sources(graphs: Sequence[Graph], drop_ins: Sequence[str]) -> set[str]:
     """What of the library the program calls."""
     sources = {f"src/tflm/{DROP_INS[t].source}" for t in drop_ins}
     sources |= {"include/tflm_mcunet/tflm_device_kernels.h"} if drop_ins else set()
-    if any(o.type == STAGE for o in operators):
-        sources |= {"include/tflm_mcunet/tflm_ops.h", "src/tflm/stage_op.cpp"}
+    headers = registry_headers(graphs)
+    if headers:
+        sources |= {"include/tflm_mcunet/tflm_ops.h", "src/tflm/stage_op.cpp", *headers}
+        sources |= {header.replace(".h", ".cpp") for header in headers}
     return sources
 
 
@@ -137,13 +139,21 @@ alignas(16) const unsigned char {name}_data[{len(model)}] = {{
 """
 
 
-def _source(name: str, operators: Sequence[Registration], drop_ins: Sequence[str], variables: int) -> str:
+def _source(
+    name: str,
+    operators: Sequence[Registration],
+    drop_ins: Sequence[str],
+    variables: int,
+    graphs: Sequence[Graph],
+) -> str:
     upper = name.upper()
     ours = [f'#include "{name}_data.h"']
     if drop_ins:
         ours.append('#include "tflm_mcunet/include/tflm_mcunet/tflm_device_kernels.h"')
-    if any(o.type == STAGE for o in operators):
+    headers = registry_headers(graphs)
+    if headers:
         ours.append('#include "tflm_mcunet/include/tflm_mcunet/tflm_ops.h"')
+        ours += [f'#include "tflm_mcunet/{header}"' for header in headers]
     theirs = ["micro/micro_interpreter.h", "micro/micro_mutable_op_resolver.h", "schema/schema_generated.h"]
     if variables:
         theirs += ["micro/micro_allocator.h", "micro/micro_resource_variable.h"]
@@ -159,7 +169,7 @@ def _source(name: str, operators: Sequence[Registration], drop_ins: Sequence[str
 
 {includes}
 
-namespace {{
+{registry(graphs)}namespace {{
 
 using Resolver = tflite::MicroMutableOpResolver<{upper}_OPERATORS>;
 using Interpreter = tflite::MicroInterpreter;

@@ -15,7 +15,8 @@ from tflm_mcunet.tflm.lifetimes import Owner, aligned, planned_buffers
 from tflm_mcunet.tflm.needs import kernel_needs
 from tflm_mcunet.tflm.offline_plan import offline_offsets
 from tflm_mcunet.tflm.sizes import MAX_BYTES, tensor_sizes
-from tflm_mcunet.tflm.stage_op import STAGE, stage_memory
+from tflm_mcunet.tflm.stage_op import STAGE
+from tflm_mcunet.tflm.stage_reader import stage_memory
 from tflm_mcunet.tflm.subgraphs import all_subgraphs, resource_variable_count
 
 #: The runtime whose memory this is.

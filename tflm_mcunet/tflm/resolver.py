@@ -9,6 +9,7 @@ from tflm_mcunet.errors import UnsupportedOpError
 from tflm_mcunet.graph import Graph
 from tflm_mcunet.tflm.kernel_table import KERNELS
 from tflm_mcunet.tflm.stage_op import STAGE
+from tflm_mcunet.tflm.stage_registry import MODEL_KERNELS
 
 #: Names that `MicroMutableOpResolver` does not write as the schema's words with a capital each.
 _METHODS = {"PADV2": "PadV2"}
@@ -41,7 +42,7 @@ def registrations(graphs: Iterable[Graph], drop_ins: Iterable[str]) -> tuple[Reg
     for number, graph in enumerate(graphs):
         for i, op in enumerate(graph.ops):
             if op.name == STAGE:
-                found[op.name] = Registration(op.name, "tflm_mcunet::AddStageOp(resolver)")
+                found[op.name] = Registration(op.name, f"tflm_mcunet::AddStageOp<{MODEL_KERNELS}>(resolver)")
             elif op.type in KERNELS:
                 registration = f"tflm_mcunet::device::Register_{op.type}()" if op.type in drop_ins else ""
                 found[op.type] = Registration(op.type, f"resolver.Add{method(op.type)}({registration})")

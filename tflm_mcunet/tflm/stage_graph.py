@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from tflm_mcunet.codegen.family import PORTABLE
 from tflm_mcunet.codegen.program import Program, build_program
 from tflm_mcunet.errors import UnsupportedOpError
 from tflm_mcunet.graph import Graph, Op, Tensor
@@ -36,11 +37,12 @@ def is_fed(schedule: Schedule) -> bool:
     return any(plan.fed >= 0 for stage in schedule.stages for plan in _passes(stage))
 
 
-def stage_graph(schedule: Schedule) -> Graph:
+def stage_graph(schedule: Schedule, family: str = PORTABLE) -> Graph:
     """The graph in which each stage with a plan is one operator, with the Schedule as its offline plan.
 
     Args:
         schedule: Schedule. Its input resident.
+        family: str. Whose kernels the stages name, as for `build_program`; weights are packed for them.
 
     Returns:
         Graph. For TFLite Micro with the operator of `tflm_mcunet/tflm_ops.h`; outputs as the Schedule's own graph.
@@ -50,7 +52,7 @@ def stage_graph(schedule: Schedule) -> Graph:
     """
     graph = schedule.graph
     _require(schedule)
-    builder = _Builder(schedule)
+    builder = _Builder(schedule, family)
     for stage in schedule.stages:
         builder.add(stage)
     for t in graph.outputs:
@@ -80,8 +82,9 @@ def _require(schedule: Schedule) -> None:
 class _Builder:
     """Puts together the operators of the new graph, stage by stage."""
 
-    def __init__(self, schedule: Schedule) -> None:
+    def __init__(self, schedule: Schedule, family: str) -> None:
         self.schedule = schedule
+        self.family = family
         self.graph = schedule.graph
         self.rows = row_graph(self.graph)
         self.tables = Tables(len(self.graph.tensors))
@@ -103,7 +106,7 @@ class _Builder:
         # An input that nothing reads has no place in a Schedule; here the runtime gives it one.
         unread = [t for t in self.graph.inputs if t not in schedule.offsets]
         buffers = (*schedule.buffers, *(Buffer(t, 0, 0, 0, 0) for t in unread))
-        program = build_program(replace(schedule, stages=tuple(kept), buffers=buffers))
+        program = build_program(replace(schedule, stages=tuple(kept), buffers=buffers), self.family)
         runs = _runs_by_stage(program, schedule)
         return {
             schedule.stages[i].ops[0]: pack_stage(
@@ -112,7 +115,6 @@ class _Builder:
                 program.tensors,
                 schedule.offsets,
                 schedule.stages[i].peak_bytes,
-                schedule.arena_bytes,
                 self.tables,
             )
             for i, found in runs.items()

@@ -38,7 +38,7 @@ def stage_library() -> Path:
         raise ToolError("stages in TFLite Micro need a C++ compiler, and g++ is not there", "install g++")
     headers, root = _headers(), cpp_sources()
     folders = ("src/tflm", "src/engine", "src/kernels", "include/tflm_mcunet")
-    files = sorted(p for f in folders for p in (root / f).glob("*") if p.suffix in (".h", ".cpp"))
+    files = sorted(p for f in folders for p in (root / f).rglob("*") if p.suffix in (".h", ".cpp"))
     version = subprocess.run([compiler, "--version"], capture_output=True, check=False).stdout
     digest = hashlib.sha256(repr((_FLAGS, PACKAGE)).encode() + version)
     for path in files:

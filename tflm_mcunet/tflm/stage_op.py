@@ -5,25 +5,23 @@ The layout of the options is told in `src/tflm/stage_options.h`; every number is
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from tflm_mcunet.codegen.program import Rows, Step
-from tflm_mcunet.errors import ModelError, UnsupportedOpError
-from tflm_mcunet.graph import Graph, Op
+from tflm_mcunet.errors import UnsupportedOpError
+from tflm_mcunet.graph import Graph
 from tflm_mcunet.schedule.schedule import aligned
-from tflm_mcunet.tflm.kernel_memory import KernelMemory
-from tflm_mcunet.tflm.stage_kernels import params_parts, stage_kernel, stage_kernels, structure_bytes
+from tflm_mcunet.tflm.stage_kernels import Pointer, StageRoutine, params_parts, stage_kernel
 
 #: The operator's name in a model.
 STAGE = "TFLM_MCUNET_STAGE"
 
-MAGIC, VERSION = 0x5355434D, 1
+MAGIC, VERSION = 0x5355434D, 2
 HEADER_WORDS, MAP_WORDS, TENSOR_WORDS, OP_WORDS, POINTER_WORDS = 16, 2, 7, 12, 3
-NONE = 0xFFFFFFFF
+NONE, ROUTINE, WORDS_OF = 0xFFFFFFFF, 0xFFFFFFFE, 0xFFFFFFFD
 _NO_TENSOR = 0xFFFF
 _CHECKED = 4  # Words before the part that the checksum covers.
 
@@ -81,7 +79,6 @@ def pack_stage(
     tensors: Sequence[Rows],
     offsets: Mapping[int, int],
     peak_bytes: int,
-    arena_bytes: int,
     tables: Tables,
 ) -> PackedStage:
     """The operator that runs a stage.
@@ -92,7 +89,7 @@ def pack_stage(
         tensors: sequence of Rows. What the steps' operands index.
         offsets: mapping. Tensor -> offset in the arena, for whole maps.
         peak_bytes: int. One past the last byte that is in use while the stage runs, also by maps that only lie there.
-        arena_bytes: int. The Schedule's: a step whose scratch lies behind it gets scratch behind the peak instead.
+            Scratch that steps share lies there.
         tables: Tables. Takes the derived constants.
 
     Raises:
@@ -107,7 +104,7 @@ def pack_stage(
     row_bytes = _row_bytes(runs, tensors)
     end = _end_bytes(graph, steps, tensors, row_bytes, (*inputs, *outputs), offsets)
     behind = aligned(max(end, peak_bytes))
-    scratch_bytes = max((_behind(s, arena_bytes) for s in steps), default=0)
+    scratch_bytes = max(s.scratch_bytes for s in steps)
     workspace_bytes = behind + scratch_bytes if scratch_bytes else end
 
     sections = _Sections(graph, tables, used)
@@ -115,8 +112,8 @@ def pack_stage(
         sections.add_tensor(tensors[number], row_bytes[number])
     bases = len(sections.constants)
     for step in steps:
-        scratch = behind if _behind(step, arena_bytes) else step.scratch_offset
-        # Whoever does not use scratch behind the arena is given an offset inside the workspace all the same.
+        scratch = behind if step.scratch_bytes else step.scratch_offset
+        # Whoever needs none is given an offset inside the workspace all the same.
         sections.add_step(step, scratch if scratch <= workspace_bytes else 0)
     map_words = [n for t in (*inputs, *outputs) for n in (offsets[t], graph.tensors[t].size_bytes)]
     counts = [
@@ -193,10 +190,10 @@ class _Sections:
             self.listed(step.shifts),
         ]
         self.operands += [self.used.index(t) for t in step.tensors]
-        arrays, words = params_parts(call)
-        for array in arrays:
-            self.pointers += self.pointer(step.op, array)
+        pointers, words = params_parts(call)
         self.params += words
+        for pointer in pointers:
+            self.pointers += self.pointer(step.op, pointer)
 
     def listed(self, numbers: Sequence[int]) -> int:
         """Where a list of offsets begins, or `NONE` for an empty one."""
@@ -204,11 +201,17 @@ class _Sections:
         self.offsets += numbers
         return first
 
-    def pointer(self, op: int, array: np.ndarray | None) -> list[int]:
-        """A pointer as [constant, offset, bytes]: into the model's own tensor where that holds the array."""
-        if array is None:
+    def pointer(self, op: int, pointer: Pointer) -> list[int]:
+        """A pointer's record: an array lies in the model's own tensor where that holds it."""
+        if pointer is None:
             return [NONE, 0, 0]
-        raw = np.ascontiguousarray(array).tobytes()
+        if isinstance(pointer, StageRoutine):
+            return [ROUTINE, pointer.number, 0]
+        if isinstance(pointer, bytes):
+            first = len(self.params) // 4
+            self.params += pointer
+            return [WORDS_OF, first, len(pointer) // 4]
+        raw = np.ascontiguousarray(pointer).tobytes()
         inputs = self.graph.ops[op].inputs
         own = next((t for t in inputs if t >= 0 and self.graph.tensors[t].data == raw), -1)
         offset = 0 if own >= 0 else self.tables.add(raw)
@@ -220,8 +223,11 @@ def _bytes(words: Sequence[int]) -> bytes:
 
 
 def sealed(checked: bytes) -> bytes:
-    """Options from what follows their checksum."""
-    words = [MAGIC, VERSION, _CHECKED + len(checked) // 4, zlib.adler32(checked)]
+    """Options from what follows their checksum, FNV-1a by words."""
+    checksum = 2166136261
+    for word in np.frombuffer(checked, "<u4").tolist():
+        checksum = (checksum ^ word) * 16777619 % (1 << 32)
+    words = [MAGIC, VERSION, _CHECKED + len(checked) // 4, checksum]
     return np.array(words, "<u4").tobytes() + checked
 
 
@@ -237,12 +243,6 @@ def _row_bytes(runs: Sequence[Run], tensors: Sequence[Rows]) -> dict[int, int]:
                 held = run.row_bytes.get(tensors[number].tensor, view.row_bytes)
                 found[number] = max(found.get(number, 0), held)
     return found
-
-
-def _behind(step: Step, arena_bytes: int) -> int:
-    """Bytes of scratch behind the arena that a step works with."""
-    is_behind = step.scratch_offset >= aligned(arena_bytes) > 0
-    return step.call.in_place_scratch_bytes if is_behind else 0
 
 
 def _end_bytes(
@@ -268,27 +268,3 @@ def _halves(low: int, high: int) -> int:
     if not (0 <= low < 65536 and 0 <= high < 65536):
         raise UnsupportedOpError(f"a stage counts to 65535, not {max(low, high)}")
     return low | high << 16
-
-
-def stage_memory(graph: Graph, op: Op, pointer_bits: int) -> KernelMemory:
-    """What the operator takes from the arena besides its tensors: for `tflm.memory`."""
-    pointer = pointer_bits // 8
-    data, rows, stage, stage_op = structure_bytes(pointer)
-    words = np.frombuffer(op.custom_options, "<u4")
-    if len(words) < HEADER_WORDS or words[1] != VERSION or words[2] != len(words):
-        raise ModelError(
-            f"the options of {STAGE} are damaged, or of another version", "convert the model anew"
-        )
-    inputs, outputs, _, bases, tensors, stages, ops = (int(n) for n in words[5:12])
-    at = HEADER_WORDS + MAP_WORDS * (inputs + outputs) + stages + TENSOR_WORDS * tensors
-    records = words[at : at + OP_WORDS * ops].reshape(ops, OP_WORDS)
-    known = {kernel.number: kernel for kernel in stage_kernels().values()}
-    if not known.keys() >= {int(r[0]) for r in records}:
-        raise ModelError(f"{STAGE} names a kernel that this version lacks", "update tflm-mcunet")
-    windows = [1 if known[int(r[0])].is_sum else (int(r[1]) & 255) * (int(r[2]) & 65535) for r in records]
-    pieces = [
-        (1 + bases) * pointer, max([1, *windows]) * pointer, tensors * rows, ops * stage_op, stages * stage,
-        2 * (tensors + ops),
-        *(pointer * known[int(r[0])].pointers + 4 * known[int(r[0])].words for r in records),
-    ]  # fmt: skip
-    return KernelMemory(init=(data,), prepare=(sum(aligned(n, pointer) for n in pieces),))

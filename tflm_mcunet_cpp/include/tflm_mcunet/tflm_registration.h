@@ -10,6 +10,10 @@
 #endif
 #endif
 
-struct TFLMRegistration;
+#ifdef TFLM_MCUNET_TFLM_BEFORE_2023
+#include "tensorflow/lite/c/common.h"
+#else
+#include "tensorflow/lite/micro/micro_common.h"
+#endif
 
 #endif  // TFLM_MCUNET_TFLM_REGISTRATION_H_

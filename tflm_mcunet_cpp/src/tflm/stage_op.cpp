@@ -5,12 +5,14 @@
 #include "../../include/tflm_mcunet/tflm_ops.h"
 #include "../engine/engine.h"
 #include "compatibility.h"
+#include "stage_kernel.h"
 #include "stage_options.h"
 
 namespace tflm_mcunet {
 namespace {
 
 struct StageData {
+  const StageKernels* kernels;
   const void* options_data;
   size_t options_bytes;
   StageOptions options;
@@ -92,15 +94,6 @@ bool find_constant(const void* runtime, uint32_t number, StageConstant* constant
   return reinterpret_cast<uintptr_t>(constant->data) % 4 == 0;
 }
 
-void* init(TfLiteContext* context, const char* buffer, size_t length) {
-  StageData* data = static_cast<StageData*>(context->AllocatePersistentBuffer(context, sizeof(StageData)));
-  if (data != nullptr) {
-    data->options_data = buffer;
-    data->options_bytes = length;
-  }
-  return data;
-}
-
 TfLiteStatus prepare(TfLiteContext* context, TfLiteNode* node) {
   StageData* data = static_cast<StageData*>(user_data(node));
   if (data == nullptr) {
@@ -120,14 +113,14 @@ TfLiteStatus prepare(TfLiteContext* context, TfLiteNode* node) {
   }
   const Operator op = {context, node, header[kInputMaps]};
   const StageConstants constants = {find_constant, &op};
-  if (const char* wrong = check_options(options, constants)) {
+  if (const char* wrong = check_options(options, constants, *data->kernels)) {
     return fail(context, wrong);
   }
-  void* memory = context->AllocatePersistentBuffer(context, stage_bytes(options));
+  void* memory = context->AllocatePersistentBuffer(context, stage_bytes(options, *data->kernels));
   if (memory == nullptr) {
     return fail(context, "the arena is too small");
   }
-  build_stage(options, constants, static_cast<uint8_t*>(memory), &data->built);
+  build_stage(options, constants, *data->kernels, static_cast<uint8_t*>(memory), &data->built);
   return kTfLiteOk;
 }
 
@@ -149,10 +142,19 @@ TfLiteStatus invoke(TfLiteContext* context, TfLiteNode* node) {
 
 }  // namespace
 
-const TFLMRegistration* Register_STAGE() {
+void* init_stage(TfLiteContext* context, const char* options, size_t bytes, const StageKernels& kernels) {
+  StageData* data = static_cast<StageData*>(context->AllocatePersistentBuffer(context, sizeof(StageData)));
+  if (data != nullptr) {
+    data->kernels = &kernels;
+    data->options_data = options;
+    data->options_bytes = bytes;
+  }
+  return data;
+}
+
+TFLMRegistration stage_registration(StageInit init) {
   // builtin_code is BuiltinOperator_CUSTOM; the resolver sets it anyway.
-  static const TFLMRegistration registration = {init, nullptr, prepare, invoke, nullptr, 32, kStageName};
-  return &registration;
+  return {init, nullptr, prepare, invoke, nullptr, 32, kStageName};
 }
 
 }  // namespace tflm_mcunet

@@ -4,77 +4,26 @@
 
 #include <string.h>
 
-#include "../kernels/binary.h"
-#include "../kernels/concatenation.h"
-#include "../kernels/conv_2d.h"
-#include "../kernels/depthwise_conv_2d.h"
-#include "../kernels/fully_connected.h"
-#include "../kernels/lookup.h"
-#include "../kernels/pad.h"
-#include "../kernels/pool_2d.h"
-#include "../kernels/quantize.h"
-#include "../kernels/row_sum.h"
-#include "../kernels/softmax.h"
-
 namespace tflm_mcunet {
 namespace {
-
-struct Kernel {
-  uint32_t number;
-  RowKernel row;
-  const SumKernels* sum;
-  uint8_t pointers;
-  uint8_t words;
-};
-
-constexpr size_t aligned(size_t bytes) { return (bytes + sizeof(void*) - 1) / sizeof(void*) * sizeof(void*); }
-
-constexpr size_t params_bytes(size_t pointers, size_t words) {
-  return aligned(pointers * sizeof(void*) + words * 4);
-}
-
-// A structure of words alone is not padded to a pointer.
-#define CHECK_SIZE(structure, pointers, words)                                 \
-  static_assert(aligned(sizeof(structure)) == params_bytes(pointers, words) && \
-                    sizeof(structure) >= pointers * sizeof(void*) + words * 4, \
-                "kernel_list.h does not fit " #structure);
-#define ROW_KERNEL(number, kernel, structure, pointers, words) CHECK_SIZE(structure, pointers, words)
-#define SUM_KERNEL(number, kernel, structure, pointers, words) CHECK_SIZE(structure, pointers, words)
-#include "kernel_list.h"
-#undef ROW_KERNEL
-#undef SUM_KERNEL
-
-#define ROW_KERNEL(number, kernel, structure, pointers, words) {number, kernel, nullptr, pointers, words},
-#define SUM_KERNEL(number, kernel, structure, pointers, words) {number, nullptr, &kernel, pointers, words},
-const Kernel kKernels[] = {
-#include "kernel_list.h"
-};
-#undef ROW_KERNEL
-#undef SUM_KERNEL
-
-const Kernel* find_kernel(uint32_t number) {
-  for (const Kernel& kernel : kKernels) {
-    if (kernel.number == number) {
-      return &kernel;
-    }
-  }
-  return nullptr;
-}
 
 inline uint16_t low(uint32_t word) { return static_cast<uint16_t>(word & 0xFFFFu); }
 inline uint16_t high(uint32_t word) { return static_cast<uint16_t>(word >> 16); }
 
-uint32_t adler32(const uint8_t* bytes, size_t count) {
-  uint32_t a = 1, b = 0;
+// FNV-1a by words: every step is one to one, so no change of a single word goes unseen.
+uint32_t checksum(const uint32_t* words, size_t count) {
+  uint32_t hash = 2166136261u;
   for (size_t i = 0; i < count; ++i) {
-    a = (a + bytes[i]) % 65521u;
-    b = (b + a) % 65521u;
+    hash = (hash ^ words[i]) * 16777619u;
   }
-  return b << 16 | a;
+  return hash;
 }
 
 // Whether `count` records from `first` lie in a table of `size`.
 inline bool fits(uint64_t first, uint64_t count, uint64_t size) { return first + count <= size; }
+
+constexpr char kMissing[] =
+    "it names a kernel that is not registered: name its family to AddStageOp, or update the library";
 
 const char* check_tensor(const StageOptions& options, const uint32_t* tensor,
                          const StageConstants& constants) {
@@ -104,11 +53,40 @@ const char* check_tensor(const StageOptions& options, const uint32_t* tensor,
   return nullptr;
 }
 
-const char* check_op(const StageOptions& options, const uint32_t* op) {
+// Of the pointers of a structure, `index` is which.
+const char* check_pointer(const uint32_t* pointer, const StageOptions& options,
+                          const StageConstants& constants, const StageKernels& registered,
+                          const StageKernel& kernel, uint32_t index) {
   const uint32_t* header = options.header;
-  const Kernel* kernel = find_kernel(op[0]);
+  if ((pointer[0] == kRoutine) != (index < kernel.routines)) {
+    return "a parameter is no constant, or no routine, that should be one";
+  }
+  if (pointer[0] == kRoutine) {
+    const bool is_its_own = pointer[1] / kStageGroup * kStageGroup == kernel.group;
+    return is_its_own && find_routine(registered, pointer[1]) != nullptr ? nullptr : kMissing;
+  }
+  if (pointer[0] == kWordsOf) {
+    return fits(pointer[1], pointer[2], header[kParams]) ? nullptr : "an operator's parameters are missing";
+  }
+  StageConstant constant = {nullptr, 0};
+  if (pointer[0] == kNone) {
+    return nullptr;
+  }
+  if (pointer[0] >= header[kConstants] || !constants.get(constants.runtime, pointer[0], &constant)) {
+    return "a constant is missing, or the model is not placed at a multiple of 16";
+  }
+  if (!fits(pointer[1], pointer[2], constant.bytes) || pointer[1] % 4 != 0) {
+    return "a parameter lies outside of its constant";
+  }
+  return nullptr;
+}
+
+const char* check_op(const StageOptions& options, const StageConstants& constants,
+                     const StageKernels& registered, const uint32_t* op) {
+  const uint32_t* header = options.header;
+  const StageKernel* kernel = find_kernel(registered, op[0]);
   if (kernel == nullptr) {
-    return "it names a kernel that this version lacks";
+    return kMissing;
   }
   const uint32_t inputs = op[1] & 0xFFu, outputs = op[1] >> 8 & 0xFFu, first = high(op[1]);
   if (inputs == 0 || outputs != 1 || !fits(first, inputs + outputs, header[kOperands])) {
@@ -136,7 +114,7 @@ const char* check_op(const StageOptions& options, const uint32_t* op) {
       }
     }
   }
-  if (low(op[2]) == 0 || op[7] > header[kWorkspaceBytes]) {
+  if (low(op[2]) == 0 || op[7] > header[kWorkspaceBytes] || op[7] % 4 != 0) {
     return "an operator has no window or no scratch memory";
   }
   if (kernel->sum != nullptr) {
@@ -145,7 +123,7 @@ const char* check_op(const StageOptions& options, const uint32_t* op) {
     if (inputs != 1 || (skipped > 0 && static_cast<uint32_t>(skipped) >= height)) {
       return "a sum has no rows";
     }
-    if (op[7] % 4 != 0 || !fits(op[7], 4u * static_cast<uint64_t>(sums), header[kWorkspaceBytes])) {
+    if (!fits(op[7], 4u * static_cast<uint64_t>(sums), header[kWorkspaceBytes])) {
       return "sums lie outside of the workspace";
     }
   }
@@ -156,6 +134,12 @@ const char* check_op(const StageOptions& options, const uint32_t* op) {
   if (!fits(op[9], kernel->pointers, header[kPointers]) || !fits(op[10], kernel->words, header[kParams])) {
     return "an operator's parameters are missing";
   }
+  for (uint32_t i = 0; i < kernel->pointers; ++i) {
+    const uint32_t* pointer = options.pointers + (op[9] + i) * kPointerWords;
+    if (const char* wrong = check_pointer(pointer, options, constants, registered, *kernel, i)) {
+      return wrong;
+    }
+  }
   return nullptr;
 }
 
@@ -165,7 +149,7 @@ class Pieces {
   explicit Pieces(uint8_t* memory) : memory_(memory) {}
   uint8_t* take(size_t bytes) {
     uint8_t* piece = memory_ == nullptr ? nullptr : memory_ + used_;
-    used_ += aligned(bytes);
+    used_ += pointer_aligned(bytes);
     return piece;
   }
   size_t used() const { return used_; }
@@ -175,12 +159,12 @@ class Pieces {
   size_t used_ = 0;
 };
 
-size_t window_rows(const StageOptions& options) {
+size_t window_rows(const StageOptions& options, const StageKernels& registered) {
   size_t most = 1;
   for (uint32_t i = 0; i < options.header[kOps]; ++i) {
     const uint32_t* op = options.ops + i * kOpWords;
     const size_t rows =
-        find_kernel(op[0])->sum != nullptr ? 1 : static_cast<size_t>(op[1] & 0xFFu) * low(op[2]);
+        find_kernel(registered, op[0])->sum != nullptr ? 1 : static_cast<size_t>(op[1] & 0xFFu) * low(op[2]);
     most = rows > most ? rows : most;
   }
   return most;
@@ -190,11 +174,11 @@ struct Memory {
   uint8_t *bases, *window, *tensors, *ops, *stages, *counts;
 };
 
-Memory take_tables(const StageOptions& options, Pieces* pieces) {
+Memory take_tables(const StageOptions& options, const StageKernels& registered, Pieces* pieces) {
   const uint32_t* header = options.header;
   Memory memory;
   memory.bases = pieces->take((1 + header[kBases]) * sizeof(void*));
-  memory.window = pieces->take(window_rows(options) * sizeof(void*));
+  memory.window = pieces->take(window_rows(options, registered) * sizeof(void*));
   memory.tensors = pieces->take(header[kTensors] * sizeof(Rows));
   memory.ops = pieces->take(header[kOps] * sizeof(StageOp));
   memory.stages = pieces->take(header[kStages] * sizeof(Stage));
@@ -202,23 +186,35 @@ Memory take_tables(const StageOptions& options, Pieces* pieces) {
   return memory;
 }
 
-// A kernel's structure: its pointers, then its words.
-void fill_params(const StageOptions& options, const StageConstants& constants, const uint32_t* op,
-                 const Kernel& kernel, uint8_t* params) {
-  for (uint32_t i = 0; i < kernel.pointers; ++i) {
-    const uint32_t* pointer = options.pointers + (op[9] + i) * kPointerWords;
+// A pointer of a structure, as it lies there.
+void fill_pointer(const StageOptions& options, const StageConstants& constants,
+                  const StageKernels& registered, const uint32_t* pointer, uint8_t* target) {
+  if (pointer[0] == kRoutine) {
+    memcpy(target, find_routine(registered, pointer[1])->pointer, sizeof(void*));
+    return;
+  }
+  const void* value = nullptr;
+  if (pointer[0] == kWordsOf) {
+    value = options.params + pointer[1];
+  } else if (pointer[0] != kNone) {
     StageConstant constant = {nullptr, 0};
-    if (pointer[0] != kNone) {
-      constants.get(constants.runtime, pointer[0], &constant);
-      constant.data += pointer[1];
-    }
-    const void* value = constant.data;
-    memcpy(params + i * sizeof(void*), &value, sizeof(void*));
+    constants.get(constants.runtime, pointer[0], &constant);
+    value = constant.data + pointer[1];
+  }
+  memcpy(target, &value, sizeof(void*));
+}
+
+// A kernel's structure: its pointers, then its words.
+void fill_params(const StageOptions& options, const StageConstants& constants, const StageKernels& registered,
+                 const uint32_t* op, const StageKernel& kernel, uint8_t* params) {
+  for (uint32_t i = 0; i < kernel.pointers; ++i) {
+    fill_pointer(options, constants, registered, options.pointers + (op[9] + i) * kPointerWords,
+                 params + i * sizeof(void*));
   }
   memcpy(params + kernel.pointers * sizeof(void*), options.params + op[10], kernel.words * 4u);
 }
 
-void fill_op(const StageOptions& options, const uint32_t* op, const Kernel& kernel, const void* params,
+void fill_op(const StageOptions& options, const uint32_t* op, const StageKernel& kernel, const void* params,
              StageOp* target) {
   target->row = kernel.row;
   target->sum = kernel.sum;
@@ -270,9 +266,8 @@ const char* read_options(const void* data, size_t bytes, StageOptions* options) 
   if (header[kVersion] != kStageVersion) {
     return "its options are of another version: convert the model anew, or update the library";
   }
-  const size_t checked = (kChecksum + 1) * 4;
-  if (header[kWords] != bytes / 4 ||
-      adler32(static_cast<const uint8_t*>(data) + checked, bytes - checked) != header[kChecksum]) {
+  const uint32_t first = kChecksum + 1;
+  if (header[kWords] != bytes / 4 || checksum(header + first, bytes / 4 - first) != header[kChecksum]) {
     return "its options are damaged";
   }
   const uint32_t counts[] = {header[kInputMaps], header[kOutputMaps], header[kTensors], header[kOps],
@@ -304,7 +299,8 @@ const char* read_options(const void* data, size_t bytes, StageOptions* options) 
   return nullptr;
 }
 
-const char* check_options(const StageOptions& options, const StageConstants& constants) {
+const char* check_options(const StageOptions& options, const StageConstants& constants,
+                          const StageKernels& kernels) {
   const uint32_t* header = options.header;
   if (header[kOps] == 0 || header[kBases] > header[kConstants]) {
     return "it has no operators, or operands that are not there";
@@ -331,41 +327,28 @@ const char* check_options(const StageOptions& options, const StageConstants& con
     }
   }
   for (uint32_t i = 0; i < header[kOps]; ++i) {
-    if (const char* wrong = check_op(options, options.ops + i * kOpWords)) {
+    if (const char* wrong = check_op(options, constants, kernels, options.ops + i * kOpWords)) {
       return wrong;
-    }
-  }
-  for (uint32_t i = 0; i < header[kPointers]; ++i) {
-    const uint32_t* pointer = options.pointers + i * kPointerWords;
-    StageConstant constant = {nullptr, 0};
-    if (pointer[0] == kNone) {
-      continue;
-    }
-    if (pointer[0] >= header[kConstants] || !constants.get(constants.runtime, pointer[0], &constant)) {
-      return "a constant is missing, or the model is not placed at a multiple of 16";
-    }
-    if (!fits(pointer[1], pointer[2], constant.bytes) || pointer[1] % 4 != 0) {
-      return "a parameter lies outside of its constant";
     }
   }
   return nullptr;
 }
 
-size_t stage_bytes(const StageOptions& options) {
+size_t stage_bytes(const StageOptions& options, const StageKernels& kernels) {
   Pieces pieces(nullptr);
-  take_tables(options, &pieces);
+  take_tables(options, kernels, &pieces);
   for (uint32_t i = 0; i < options.header[kOps]; ++i) {
-    const Kernel* kernel = find_kernel(options.ops[i * kOpWords]);
+    const StageKernel* kernel = find_kernel(kernels, options.ops[i * kOpWords]);
     pieces.take(params_bytes(kernel->pointers, kernel->words));
   }
   return pieces.used();
 }
 
-void build_stage(const StageOptions& options, const StageConstants& constants, uint8_t* memory,
-                 BuiltStage* built) {
+void build_stage(const StageOptions& options, const StageConstants& constants, const StageKernels& kernels,
+                 uint8_t* memory, BuiltStage* built) {
   const uint32_t* header = options.header;
   Pieces pieces(memory);
-  const Memory tables = take_tables(options, &pieces);
+  const Memory tables = take_tables(options, kernels, &pieces);
   void** bases = reinterpret_cast<void**>(tables.bases);
   Rows* tensors = reinterpret_cast<Rows*>(tables.tensors);
   StageOp* ops = reinterpret_cast<StageOp*>(tables.ops);
@@ -388,9 +371,9 @@ void build_stage(const StageOptions& options, const StageConstants& constants, u
   }
   for (uint32_t i = 0; i < header[kOps]; ++i) {
     const uint32_t* op = options.ops + i * kOpWords;
-    const Kernel& kernel = *find_kernel(op[0]);
+    const StageKernel& kernel = *find_kernel(kernels, op[0]);
     uint8_t* params = pieces.take(params_bytes(kernel.pointers, kernel.words));
-    fill_params(options, constants, op, kernel, params);
+    fill_params(options, constants, kernels, op, kernel, params);
     fill_op(options, op, kernel, params, ops + i);
   }
   Stage* stages = reinterpret_cast<Stage*>(tables.stages);

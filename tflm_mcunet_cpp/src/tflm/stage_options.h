@@ -11,8 +11,9 @@
 //             pointer, first word, first shift or kNone
 //   operands  half a word each, filled up to a whole one
 //   offsets   one word each: the row offsets of tensors, the shifts of operators
-//   pointers  3 words each: constant or kNone for nullptr, offset, bytes
-//   words     of the kernels' structures
+//   pointers  3 words each: constant, offset, bytes; or kRoutine, its number, 0; or kWordsOf, the first word,
+//             how many, for a structure of words alone; or kNone for nullptr
+//   words     of the kernels' structures, as they lie in memory
 #ifndef TFLM_MCUNET_TFLM_STAGE_OPTIONS_H_
 #define TFLM_MCUNET_TFLM_STAGE_OPTIONS_H_
 
@@ -20,18 +21,21 @@
 #include <stdint.h>
 
 #include "../engine/program.h"
+#include "stage_kernel.h"
 
 namespace tflm_mcunet {
 
 constexpr uint32_t kStageMagic = 0x5355434Du;
-constexpr uint32_t kStageVersion = 1;
+constexpr uint32_t kStageVersion = 2;
 constexpr uint32_t kNone = 0xFFFFFFFFu;
+constexpr uint32_t kRoutine = 0xFFFFFFFEu;
+constexpr uint32_t kWordsOf = 0xFFFFFFFDu;
 
 enum StageHeader {
   kMagic,
   kVersion,
   kWords,     // of the whole
-  kChecksum,  // Adler-32 of every byte after this word
+  kChecksum,  // of every word after this one: FNV-1a by words
   kWorkspaceBytes,
   kInputMaps,
   kOutputMaps,
@@ -79,12 +83,13 @@ struct StageConstants {
 // Finds the sections. Returns nullptr, or what is wrong.
 const char* read_options(const void* data, size_t bytes, StageOptions* options);
 
-// Checks every index, and every address that the engine will form, against the workspace and the constants.
-// Returns nullptr, or what is wrong.
-const char* check_options(const StageOptions& options, const StageConstants& constants);
+// Checks every index, and every address that the engine will form, against the workspace and the constants,
+// and that every kernel and routine is there. Returns nullptr, or what is wrong.
+const char* check_options(const StageOptions& options, const StageConstants& constants,
+                          const StageKernels& kernels);
 
 // Bytes that `build_stage` needs; for checked options.
-size_t stage_bytes(const StageOptions& options);
+size_t stage_bytes(const StageOptions& options, const StageKernels& kernels);
 
 // A stage as the engine runs it, in memory of `stage_bytes`, aligned as a pointer.
 struct BuiltStage {
@@ -92,8 +97,8 @@ struct BuiltStage {
   Workspace workspace;
   void** bases;  // bases[0], the arena, is the caller's to set
 };
-void build_stage(const StageOptions& options, const StageConstants& constants, uint8_t* memory,
-                 BuiltStage* built);
+void build_stage(const StageOptions& options, const StageConstants& constants, const StageKernels& kernels,
+                 uint8_t* memory, BuiltStage* built);
 
 }  // namespace tflm_mcunet
 

@@ -105,7 +105,7 @@ void depthwise_conv_2d_mve_row(const void* params, const void* const* rows, void
 void depthwise_conv_2d_mve_map(const void* params, const void* const* rows, void* out,
                                const Columns& /*columns*/, void* scratch) {
   const DepthwiseMapMve2D& map = *static_cast<const DepthwiseMapMve2D*>(params);
-  const DepthwiseMve2D& conv = *map.line;
+  const DepthwiseMve2D& conv = map.line;
   const int32_t pitch = line_bytes(conv, map.output_length) + (map.output_lines - 1) * map.stride_across;
   int8_t* const planes = static_cast<int8_t*>(scratch);
   PlaneJob line = new_planes(conv, pitch, -conv.pad, map.output_length);

@@ -35,7 +35,7 @@ struct DepthwiseMve2D {
 
 // All lines of a map.
 struct DepthwiseMapMve2D {
-  const DepthwiseMve2D* line;
+  DepthwiseMve2D line;
   int32_t input_lines;
   int32_t output_lines;
   int32_t output_length;  // of a line

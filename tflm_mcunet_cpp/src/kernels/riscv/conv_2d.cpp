@@ -35,7 +35,7 @@ void conv_2d_rv_row(const void* params, const void* const* rows, void* out, cons
   int32_t* const words = static_cast<int32_t*>(scratch);
   int8_t* const padding = reinterpret_cast<int8_t*>(words + conv.taps * (kMostPixels / 2));
   int8_t* const copies = padding + row_taps;
-  if (conv.kernel_h > 1) {
+  if (conv.kernel_h > 1 || rows[0] == nullptr) {
     memset(padding, conv.input_zero_point, static_cast<uint32_t>(row_taps));
   }
   riscv::PairJob job = {words,
