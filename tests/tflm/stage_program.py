@@ -74,7 +74,7 @@ extern "C" int model_init(void) {{
     eval_tensors[i].dims = reinterpret_cast<TfLiteIntArray*>(kTensors[i].shape);
     eval_tensors[i].type = kTensors[i].type;
   }}
-  registration = stage_registration(init_stage_with<kModelStageKernels>);
+  set_registration(init_stage_with<kModelStageKernels>, &registration);
   for (Call& call : calls) {{
     call.node.user_data = registration.init(&context, static_cast<const char*>(call.options), call.bytes);
     if (registration.prepare(&context, reinterpret_cast<TfLiteNode*>(&call.node)) != kTfLiteOk) return 1;

@@ -20,6 +20,8 @@
 
 #include "tflm_registration.h"
 
+struct TfLiteContext;
+
 namespace tflm_mcunet {
 
 // The operator's name in the model.
@@ -37,7 +39,7 @@ extern const StageKernels kRiscvStageKernels;   // RISC-V without SIMD
 // else.
 using StageInit = void* (*)(TfLiteContext* context, const char* options, size_t bytes);
 void* init_stage(TfLiteContext* context, const char* options, size_t bytes, const StageKernels& kernels);
-TFLMRegistration stage_registration(StageInit init);
+void set_registration(StageInit init, TFLMRegistration* registration);
 
 template <const StageKernels& kernels>
 void* init_stage_with(TfLiteContext* context, const char* options, size_t bytes) {
@@ -45,9 +47,10 @@ void* init_stage_with(TfLiteContext* context, const char* options, size_t bytes)
 }
 
 // Adds the operator to a MicroMutableOpResolver, which copies the registration; the resolver's status.
-template <const StageKernels& kernels, typename Resolver>
+template <const StageKernels& kernels, typename Resolver, typename Registration = TFLMRegistration>
 auto AddStageOp(Resolver& resolver) -> decltype(resolver.AddCustom(kStageName, nullptr)) {
-  TFLMRegistration registration = stage_registration(init_stage_with<kernels>);
+  Registration registration = {};
+  set_registration(init_stage_with<kernels>, &registration);
   return resolver.AddCustom(kStageName, &registration);
 }
 

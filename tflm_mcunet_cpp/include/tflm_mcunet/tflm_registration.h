@@ -10,10 +10,6 @@
 #endif
 #endif
 
-#ifdef TFLM_MCUNET_TFLM_BEFORE_2023
-#include "tensorflow/lite/c/common.h"
-#else
-#include "tensorflow/lite/micro/micro_common.h"
-#endif
+struct TFLMRegistration;
 
 #endif  // TFLM_MCUNET_TFLM_REGISTRATION_H_

@@ -8,6 +8,11 @@
 #include <stdint.h>
 
 #include "../../include/tflm_mcunet/tflm_registration.h"
+#ifdef TFLM_MCUNET_TFLM_BEFORE_2023
+#include "tensorflow/lite/c/common.h"
+#else
+#include "tensorflow/lite/micro/micro_common.h"
+#endif
 
 namespace tflm_mcunet {
 

@@ -152,9 +152,9 @@ void* init_stage(TfLiteContext* context, const char* options, size_t bytes, cons
   return data;
 }
 
-TFLMRegistration stage_registration(StageInit init) {
+void set_registration(StageInit init, TFLMRegistration* registration) {
   // builtin_code is BuiltinOperator_CUSTOM; the resolver sets it anyway.
-  return {init, nullptr, prepare, invoke, nullptr, 32, kStageName};
+  *registration = {init, nullptr, prepare, invoke, nullptr, 32, kStageName};
 }
 
 }  // namespace tflm_mcunet
