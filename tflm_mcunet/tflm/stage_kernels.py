@@ -19,10 +19,13 @@ from tflm_mcunet.errors import UnsupportedOpError
 from tflm_mcunet.schedule.schedule import aligned
 
 _KERNEL = re.compile(
-    r"^ +(row|sum)_kernel<(\w+), (\d+), (\d+)(?:, \d+, (\d+))?>\((\d+), &?(\w+)\),$", re.MULTILINE
+    r"^ +(row|sum)_kernel<(\w+), (\d+), (\d+)((?:, \d+)*)>\((\d+), &?(\w+)\),$", re.MULTILINE
 )
 _ROUTINE = re.compile(r"^ +routine<([^>]+), ([&\w:]+)>\((\d+)\),$", re.MULTILINE)
 _INCLUDE = re.compile(r'^#include "([^"]*/kernels/[^"]+)"', re.MULTILINE)
+
+#: `kStageGroup`.
+_GROUP = 64
 
 #: The types that fit into words, with their format and how many of them go together.
 _FORMATS = {
@@ -38,8 +41,8 @@ class StageKernel:
         number: int. What stands for it in a model.
         is_sum: bool.
         name, struct: str. The C++ names of the kernel and its structure.
-        pointers, words: int. The extent of the structure; the first `routines` pointers are such.
-        routines: int.
+        pointers, words: int. The extent of the structure.
+        groups: tuple of int. For each pointer, the number with which those of its routines begin; 0 for data.
         family: str. Whose list it is in.
         header: str. What declares it, below the folder of the C++ sources.
         entry: str. The entry as C++.
@@ -51,7 +54,7 @@ class StageKernel:
     struct: str
     pointers: int
     words: int
-    routines: int
+    groups: tuple[int, ...]
     family: str
     header: str
     entry: str = field(repr=False)
@@ -79,9 +82,11 @@ def stage_kernels() -> Mapping[str, StageKernel]:
     for family in FAMILIES:
         text, headers = _list_of(family)
         for match in _KERNEL.finditer(text):
-            kind, structure, pointers, words, routines, number, name = match.groups()
+            kind, structure, pointers, words, listed, number, name = match.groups()
+            groups = [int(n) for n in listed.split(", ")[1:]]
+            groups += [0] * (int(pointers) - len(groups))
             found[name] = StageKernel(
-                int(number), kind == "sum", name, structure, int(pointers), int(words), int(routines or 0), family,
+                int(number), kind == "sum", name, structure, int(pointers), int(words), tuple(groups), family,
                 headers[name], match[0].strip().rstrip(","),
             )  # fmt: skip
     return found
@@ -113,7 +118,9 @@ def _list_of(family: str) -> tuple[str, Mapping[str, str]]:
     headers: dict[str, str] = {}
     for include in _INCLUDE.findall(text):
         path = (folder / include).resolve()
-        declared = re.findall(r"^(?:void|extern const \w+) (\w+)[;(]", path.read_text(), re.MULTILINE)
+        declared = re.findall(
+            r"^(?:void|extern const \w+|[A-Z]\w+) (\w+)[;(]", path.read_text(), re.MULTILINE
+        )
         headers |= dict.fromkeys(declared, path.relative_to(root.resolve()).as_posix())
     return text, headers
 
@@ -142,9 +149,9 @@ def params_parts(call: Call) -> tuple[list[Pointer], bytes]:
     """
     kernel = stage_kernel(call)
     pointers, words = _parts(call.params, call.source)
-    routines = sum(isinstance(p, StageRoutine) for p in pointers)
-    found = (routines, len(pointers), len(words) // 4)
-    if found != (kernel.routines, kernel.pointers, kernel.words):
+    groups = tuple(p.number // _GROUP * _GROUP if isinstance(p, StageRoutine) else 0 for p in pointers)
+    found = (groups, len(words) // 4)
+    if found != (kernel.groups, kernel.words):
         raise UnsupportedOpError(f"the list of kernels does not fit {kernel.struct}: it has {found}")
     return pointers, words
 

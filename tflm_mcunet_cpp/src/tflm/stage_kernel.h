@@ -14,13 +14,15 @@ namespace tflm_mcunet {
 // Numbers come in groups: those of the routines that may stand in one place of a structure are one.
 constexpr uint16_t kStageGroup = 64;
 
-// A kernel and the extent of its structure: pointers, the first of which are routines, then 32-bit words.
+constexpr int kMostPointers = 4;
+
+// A kernel and the extent of its structure: pointers, then 32-bit words.
 struct StageKernel {
   RowKernel row;
   const SumKernels* sum;  // or this
   uint16_t number;
-  uint16_t group;  // the number with which that of its routines begins
-  uint8_t routines;
+  // For each pointer the number with which those of its routines begin; 0 where it points at data.
+  uint16_t groups[kMostPointers];
   uint8_t pointers;
   uint8_t words;
 };
@@ -51,24 +53,24 @@ constexpr size_t params_bytes(size_t pointers, size_t words) {
   return pointer_aligned(pointers * sizeof(void*) + words * 4);
 }
 
-// A structure of words alone is not padded to a pointer.
-template <typename Structure, uint8_t kPointers, uint8_t kWords, uint16_t kGroup, uint8_t kRoutines>
+// A structure of words alone is not padded to a pointer. The groups are those of the first pointers.
+template <typename Structure, uint8_t kPointers, uint8_t kWords, uint16_t... kGroups>
 constexpr StageKernel stage_kernel(uint16_t number, RowKernel row, const SumKernels* sum) {
   static_assert(pointer_aligned(sizeof(Structure)) == params_bytes(kPointers, kWords) &&
                     sizeof(Structure) >= kPointers * sizeof(void*) + kWords * 4,
                 "the list of kernels does not fit the structure");
-  static_assert(kRoutines <= kPointers && kGroup % kStageGroup == 0, "no such routines");
-  return {row, sum, number, kGroup, kRoutines, kPointers, kWords};
+  static_assert(sizeof...(kGroups) <= kPointers && kPointers <= kMostPointers, "too many pointers");
+  return {row, sum, number, {kGroups...}, kPointers, kWords};
 }
 
-template <typename Structure, uint8_t kPointers, uint8_t kWords, uint16_t kGroup = 0, uint8_t kRoutines = 0>
+template <typename Structure, uint8_t kPointers, uint8_t kWords, uint16_t... kGroups>
 constexpr StageKernel row_kernel(uint16_t number, RowKernel kernel) {
-  return stage_kernel<Structure, kPointers, kWords, kGroup, kRoutines>(number, kernel, nullptr);
+  return stage_kernel<Structure, kPointers, kWords, kGroups...>(number, kernel, nullptr);
 }
 
 template <typename Structure, uint8_t kPointers, uint8_t kWords>
 constexpr StageKernel sum_kernel(uint16_t number, const SumKernels* kernels) {
-  return stage_kernel<Structure, kPointers, kWords, 0, 0>(number, nullptr, kernels);
+  return stage_kernel<Structure, kPointers, kWords>(number, nullptr, kernels);
 }
 
 // A pointer in flash.

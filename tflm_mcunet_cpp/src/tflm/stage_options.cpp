@@ -58,11 +58,11 @@ const char* check_pointer(const uint32_t* pointer, const StageOptions& options,
                           const StageConstants& constants, const StageKernels& registered,
                           const StageKernel& kernel, uint32_t index) {
   const uint32_t* header = options.header;
-  if ((pointer[0] == kRoutine) != (index < kernel.routines)) {
+  if ((pointer[0] == kRoutine) != (kernel.groups[index] != 0)) {
     return "a parameter is no constant, or no routine, that should be one";
   }
   if (pointer[0] == kRoutine) {
-    const bool is_its_own = pointer[1] / kStageGroup * kStageGroup == kernel.group;
+    const bool is_its_own = pointer[1] / kStageGroup * kStageGroup == kernel.groups[index];
     return is_its_own && find_routine(registered, pointer[1]) != nullptr ? nullptr : kMissing;
   }
   if (pointer[0] == kWordsOf) {

@@ -10,6 +10,7 @@
 #include "../../kernels/arm_dsp/depthwise_core.h"
 #include "../../kernels/arm_dsp/depthwise_map.h"
 #include "../../kernels/arm_dsp/depthwise_map_core.h"
+#include "../../kernels/arm_dsp/depthwise_map_widen.h"
 #include "../../kernels/arm_dsp/depthwise_packed.h"
 #include "../../kernels/arm_dsp/depthwise_packed_core.h"
 #include "../../kernels/arm_dsp/dot_core.h"
@@ -27,19 +28,19 @@ namespace tflm_mcunet {
 namespace {
 
 constexpr StageKernel kKernels[] = {
-    row_kernel<ConvDsp2D, 2, 8, 128, 1>(64, pointwise_dsp_row),
-    row_kernel<ConvDsp2D, 2, 8, 128, 1>(65, conv_2d_dsp_row),
-    row_kernel<FullyConnectedDsp, 2, 7, 192, 1>(66, fully_connected_dsp_row),
-    row_kernel<DepthwiseDsp2D, 2, 6, 256, 1>(67, depthwise_conv_2d_dsp_row),
-    row_kernel<DepthwiseDsp3x3, 2, 15, 320, 1>(68, depthwise_3x3_dsp_row),
-    row_kernel<DepthwiseDsp3x3, 2, 15, 320, 1>(69, depthwise_3x3_dsp_columns),
+    row_kernel<ConvDsp2D, 2, 8, 128>(64, pointwise_dsp_row),
+    row_kernel<ConvDsp2D, 2, 8, 128>(65, conv_2d_dsp_row),
+    row_kernel<FullyConnectedDsp, 2, 7, 192>(66, fully_connected_dsp_row),
+    row_kernel<DepthwiseDsp2D, 2, 6, 256>(67, depthwise_conv_2d_dsp_row),
+    row_kernel<DepthwiseDsp3x3, 2, 15, 320>(68, depthwise_3x3_dsp_row),
+    row_kernel<DepthwiseDsp3x3, 2, 15, 320>(69, depthwise_3x3_dsp_columns),
     row_kernel<DepthwiseDspMap3x3, 1, 3>(70, depthwise_3x3_dsp_map),
-    row_kernel<DepthwiseMapDsp, 2, 9, 384, 1>(71, depthwise_map_dsp),
-    row_kernel<DepthwisePackedDsp, 2, 10, 448, 1>(72, depthwise_packed_dsp_row),
+    row_kernel<DepthwiseMapDsp, 3, 10, 384, 0, 576>(71, depthwise_map_dsp),
+    row_kernel<DepthwisePackedDsp, 2, 10, 448>(72, depthwise_packed_dsp_row),
     row_kernel<SumDsp, 0, 4>(73, sum_dsp_row),
     row_kernel<Sum, 0, 13>(74, sum_exact_dsp_row),
     row_kernel<ProductDsp, 0, 8>(75, product_dsp_row),
-    row_kernel<ChannelsDsp, 2, 1, 512, 1>(76, channels_dsp_row),
+    row_kernel<ChannelsDsp, 2, 1, 512>(76, channels_dsp_row),
     row_kernel<Pool2D, 0, 8>(77, average_pool_2d_dsp_row),
     row_kernel<Pool2D, 0, 8>(78, max_pool_2d_dsp_row),
     row_kernel<Lookup, 1, 1>(79, lookup_dsp_row),
@@ -122,6 +123,8 @@ constexpr StageRoutine kRoutines[] = {
     routine<RowKernel, sum_dsp_row>(512),
     routine<RowKernel, sum_exact_dsp_row>(513),
     routine<RowKernel, product_dsp_row>(514),
+    routine<arm_dsp::WidenMap*, arm_dsp::widen_map_2>(576),
+    routine<arm_dsp::WidenMap*, arm_dsp::widen_map_4>(577),
 };
 
 }  // namespace

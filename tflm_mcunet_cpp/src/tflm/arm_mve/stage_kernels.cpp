@@ -15,11 +15,11 @@ namespace tflm_mcunet {
 namespace {
 
 constexpr StageKernel kKernels[] = {
-    row_kernel<ConvMve2D, 3, 13, 1088, 2>(1024, pointwise_mve_row),
-    row_kernel<ConvMve2D, 3, 13, 1088, 2>(1025, conv_2d_mve_row),
-    row_kernel<FullyConnectedMve, 2, 4, 1088, 1>(1026, fully_connected_mve_row),
-    row_kernel<DepthwiseMve2D, 2, 16, 1152, 1>(1027, depthwise_conv_2d_mve_row),
-    row_kernel<DepthwiseMapMve2D, 2, 23, 1152, 1>(1028, depthwise_conv_2d_mve_map),
+    row_kernel<ConvMve2D, 3, 13, 1088, 1088>(1024, pointwise_mve_row),
+    row_kernel<ConvMve2D, 3, 13, 1088, 1088>(1025, conv_2d_mve_row),
+    row_kernel<FullyConnectedMve, 2, 4, 1088>(1026, fully_connected_mve_row),
+    row_kernel<DepthwiseMve2D, 2, 16, 1152>(1027, depthwise_conv_2d_mve_row),
+    row_kernel<DepthwiseMapMve2D, 2, 23, 1152>(1028, depthwise_conv_2d_mve_map),
     row_kernel<SumMve, 0, 5>(1029, sum_mve_row),
     row_kernel<Pool2D, 0, 8>(1030, average_pool_2d_mve_row),
     row_kernel<Pool2D, 0, 8>(1031, max_pool_2d_mve_row),
