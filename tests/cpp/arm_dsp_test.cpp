@@ -7,6 +7,7 @@
 #include "tflm_mcunet/kernels/arm_dsp/broadcast.h"
 #include "tflm_mcunet/kernels/arm_dsp/conv_2d.h"
 #include "tflm_mcunet/kernels/arm_dsp/depthwise_3x3.h"
+#include "tflm_mcunet/kernels/arm_dsp/depthwise_3x3_rolling.h"
 #include "tflm_mcunet/kernels/arm_dsp/depthwise_conv_2d.h"
 #include "tflm_mcunet/kernels/arm_dsp/fully_connected.h"
 #include "tflm_mcunet/kernels/arm_dsp/lookup.h"
@@ -216,6 +217,11 @@ void test_depthwise_3x3(check::Report& report) {
     report.is_equal("depthwise_3x3_dsp_row", portable(layer),
                     run_rows(depthwise_3x3_dsp_row, &conv, {&layer.input}, window,
                              240 + 48 * units + 16 * count, kBehind));
+    if (stride == 1) {
+      report.is_equal("depthwise_3x3_rolling_dsp_row", portable(layer),
+                      run_rows(depthwise_3x3_rolling_dsp_row, &conv, {&layer.input}, window,
+                               240 + 48 * units + 16 * count, kBehind));
+    }
   }
   report.has_seen_values("3x3 windows are not saturated throughout");
 }

@@ -148,6 +148,16 @@ class Drawer:
         )
         self.keep(y)
 
+    def strided_depthwise_conv_2d(self) -> None:
+        """Maps of 3x3 windows at stride 2, wide, tall, and of more rows than the kernel keeps."""
+        shape = (self.pick(1, 1, 2), self.between(1, 60), self.between(1, 30), self.between(2, 9))
+        x = self.builder.input(shape, scale=0.05, zero_point=self.zero_point())
+        padding = self.pick(SAME, VALID) if min(shape[1:3]) >= 3 else SAME
+        y = self.builder.depthwise_conv_2d(
+            x, (3, 3), stride=(2, 2), padding=padding, activation="RELU", zero_point=-128
+        )
+        self.keep(y)
+
     def smallest_depthwise_conv_2d(self) -> None:
         shape = (self.pick(1, 1, 2), 3, 3, self.between(2, 13))
         x = self.builder.input(shape, scale=0.05, zero_point=self.zero_point())

@@ -75,6 +75,14 @@ def test_maps_as_small_as_the_window_give_the_bytes_of_the_portable_kernels() ->
 
 
 @needs_board
+def test_3x3_windows_at_stride_2_give_the_bytes_of_the_portable_kernels() -> None:
+    schedule = drawn_dsp.layer_schedule(drawn_dsp.drawn_graph(Drawer.strided_depthwise_conv_2d, 7, 80))
+    for form in ("row", "columns"):
+        assert drawn_dsp.kernel_share(schedule, f"depthwise_3x3_stride_2_dsp_{form}") >= 0.2
+    drawn_dsp.assert_family_agrees(schedule, FAMILY, BOARD)
+
+
+@needs_board
 @pytest.mark.parametrize("seed", [4, 5])
 def test_maps_of_few_columns_give_the_bytes_of_the_portable_kernels(seed: int) -> None:
     schedule = drawn_dsp.layer_schedule(drawn_dsp.drawn_graph(Drawer.narrow_depthwise_conv_2d, seed, 100))

@@ -26,9 +26,9 @@ needs_board = pytest.mark.skipif(
 
 #: (height, width, channels, kernel, stride, the kernel that takes it); the layer before and after need less.
 SHAPES = [
-    (9, 12, 24, 3, 1, "depthwise_3x3_dsp_row"),
+    (9, 12, 24, 3, 1, "depthwise_3x3_rolling_dsp_row"),
     (11, 11, 21, 3, 2, "depthwise_3x3_dsp_row"),
-    (15, 5, 24, 3, 1, "depthwise_3x3_dsp_columns"),
+    (15, 5, 24, 3, 1, "depthwise_3x3_rolling_dsp_columns"),
     (9, 17, 16, 5, 1, "depthwise_conv_2d_dsp_row"),
     (9, 29, 16, 5, 1, "depthwise_packed_dsp_row"),
     (12, 34, 16, 7, 2, "depthwise_packed_dsp_row"),
@@ -37,12 +37,18 @@ SHAPES = [
 
 
 def between_small_layers(
-    height: int, width: int, channels: int, kernel: int, stride: int, activation: str = "RELU6"
+    height: int,
+    width: int,
+    channels: int,
+    kernel: int,
+    stride: int,
+    activation: str = "RELU6",
+    scale: float | None = None,
 ) -> Graph:
     b = GraphBuilder(height)
     x = b.conv_2d(b.input((1, height, width, 4)), channels, zero_point=-11)
     x = b.depthwise_conv_2d(
-        x, (kernel, kernel), stride=(stride, stride), activation=activation, zero_point=-128
+        x, (kernel, kernel), stride=(stride, stride), activation=activation, scale=scale, zero_point=-128
     )
     return b.finish([b.conv_2d(x, 2)])
 
@@ -64,6 +70,8 @@ def test_depthwise_layers_write_over_their_input() -> None:
     graphs = [(between_small_layers(*shape), kernel) for *shape, kernel in SHAPES]
     graphs.append((between_small_layers(3, 3, 16, 3, 1, "RELU"), "depthwise_3x3_dsp_map"))
     graphs.append((between_small_layers(6, 6, 48, 7, 1, "RELU"), "depthwise_map_dsp"))
+    strided = between_small_layers(13, 15, 48, 3, 2, "RELU", scale=0.3)
+    graphs.append((strided, "depthwise_3x3_stride_2_dsp_row"))
     graphs.append(
         (between_small_layers(19, 19, 48, 7, 2, "RELU"), "depthwise_map_dsp")
     )  # two channels at a time

@@ -23,6 +23,9 @@ _SHIFTS_3X3 = {1: (8, 6), 2: (8,)}
 #: `kShift3x3Map`.
 _SHIFT_3X3_MAP = 8
 
+#: `kRows3x3Stride2`.
+_ROWS_3X3_STRIDE_2 = 24
+
 #: Bytes of widened planes that a depthwise convolution of a whole map may take.
 _MOST_PLANE_BYTES = 4096
 
@@ -139,7 +142,8 @@ def _depthwise_3x3(call: Call, weights: np.ndarray, is_layer: bool) -> Call | No
     found = _head(fields, weights.reshape(channels, -1))
     if found is None:
         return None
-    is_on_its_side = is_layer and target.height > call.width
+    is_stride_2_map = is_layer and found.is_regular and _is_stride_2_map(call)
+    is_on_its_side = is_layer and (stride == 1 or is_stride_2_map) and target.height > call.width
     count, rows = call.width, target.height if is_layer else 1
     weights = np.where(found.is_constant[:, None, None], np.int8(0), weights)
     if is_on_its_side:
@@ -147,7 +151,6 @@ def _depthwise_3x3(call: Call, weights: np.ndarray, is_layer: bool) -> Call | No
     packed = _packed_3x3(weights)
     stream = np.concatenate((found.head, packed), axis=1)
     given = {
-        "core": Symbol(f"&arm_dsp::{found.core}"),
         "stream": Constant(np.concatenate((stream.reshape(-1), found.own.reshape(-1)))),
         "input_width": source.height if is_on_its_side else width,
         "channels": channels,
@@ -163,13 +166,20 @@ def _depthwise_3x3(call: Call, weights: np.ndarray, is_layer: bool) -> Call | No
         "is_regular": int(found.is_regular),
         **{k: fields[k] for k in ("input_zero_point", "output_min", "output_max")},
     }
+    core: Symbol | None = Symbol(f"&arm_dsp::{found.core}")
     units = (count + 1) // 2 + 1 if stride == 1 else count + 1
     scratch_bytes = 240 + 48 * units + (0 if found.is_regular else 16 * count)
+    kernel = "depthwise_3x3_dsp"
+    if is_layer and stride == 1:
+        kernel = "depthwise_3x3_rolling_dsp"
+    elif is_stride_2_map:
+        kernel, core = "depthwise_3x3_stride_2_dsp", None
+        scratch_bytes = 128 + 48 * units + 32 * (min(rows, _ROWS_3X3_STRIDE_2) - 1)
     dsp = replace(
         call,
-        kernel="depthwise_3x3_dsp_row",
-        source="kernels/arm_dsp/depthwise_3x3",
-        params=Params("DepthwiseDsp3x3", given),
+        kernel=f"{kernel}_row",
+        source=f"kernels/arm_dsp/{kernel.removesuffix('_dsp')}",
+        params=Params("DepthwiseDsp3x3", {"core": core, **given}),
         inputs=(source,),
         outputs=(View(target.tensor, target.height // rows, target.row_bytes * rows),),
         window=replace(window, kernel_h=3 + (rows - 1) * stride, stride_h=stride * rows),
@@ -179,12 +189,22 @@ def _depthwise_3x3(call: Call, weights: np.ndarray, is_layer: bool) -> Call | No
         return dsp
     return replace(
         dsp,
-        kernel="depthwise_3x3_dsp_columns",
+        kernel=f"{kernel}_columns",
         inputs=(View(source.tensor, 1, source.height * source.row_bytes),),
         outputs=(View(target.tensor, 1, target.height * target.row_bytes),),
         window=Window(),
         width=count,
         scratch_bytes=scratch_bytes + 8 * (3 + (rows - 1) * stride),
+    )
+
+
+def _is_stride_2_map(call: Call) -> bool:
+    """Whether at stride 2 at most a line lies beside the map, on each side of it."""
+    source, target, fields = call.inputs[0], call.outputs[0], call.params.fields
+    across = (fields["pad_left"], fields["input_width"], call.width)
+    down = (call.window.pad_top, source.height, target.height)
+    return fields["stride_w"] == 2 and all(
+        before <= 1 and 2 * count <= before + size for before, size, count in (across, down)
     )
 
 
@@ -249,7 +269,9 @@ def depthwise_in_place(call: Call, ahead_bytes: int) -> Call | None:
     is_column_over_column = call.width == width and ahead_bytes % (width * channels) == 0
     is_safe = {
         "depthwise_3x3_dsp_row": True,
-        "depthwise_3x3_dsp_columns": is_column_over_column,
+        "depthwise_3x3_rolling_dsp_row": True,
+        "depthwise_3x3_rolling_dsp_columns": is_column_over_column,
+        "depthwise_3x3_stride_2_dsp_row": True,
         "depthwise_3x3_dsp_map": True,
         "depthwise_map_dsp": True,
         "depthwise_packed_dsp_row": True,

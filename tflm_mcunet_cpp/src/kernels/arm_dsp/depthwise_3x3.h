@@ -24,7 +24,7 @@ struct DepthwiseDsp3x3 {
   int32_t output_step;
   int32_t output_pitch;  // bytes from row to row where there is more than one
   int32_t pad_left;
-  int32_t across_width;  // of depthwise_3x3_dsp_columns
+  int32_t across_width;  // of a map on its side: its own columns, and their padding on the left
   int32_t across_pad;
   int32_t input_zero_point;
   int32_t finish;      // arm_dsp::Finish
@@ -33,20 +33,14 @@ struct DepthwiseDsp3x3 {
   int32_t output_max;
 };
 
-// RowKernel over DepthwiseDsp3x3; the rows of the window in, `output_rows` rows out, one after the other.
-// Reads up to three bytes behind a row. Pixel p of the output may lie where pixel p of the input does: the
-// output may be the window's first row where there is one output row, and where there are more, the input map
-// itself. Scratch, aligned to 4: 240 bytes, for each two columns that the outputs read 48 bytes, and 16 for
-// each output of a row where it is not regular.
+// RowKernel over DepthwiseDsp3x3; the rows of the window in, `output_rows` rows out, one after the other; at
+// stride 1 more than one row is for depthwise_3x3_rolling_dsp_row. Reads up to three bytes behind a row.
+// Pixel p of the output may lie where pixel p of the input does: the output may be the window's first row
+// where there is one output row, and where there are more, the input map itself. Scratch, aligned to 4: 240
+// bytes, for each two columns that the outputs read 48 bytes, and 16 for each output of a row where it is not
+// regular.
 void depthwise_3x3_dsp_row(const void* params, const void* const* rows, void* out, const Columns& columns,
                            void* scratch);
-
-// The same where rows are shorter than columns: of a whole map, whose only row it takes, the columns as
-// rows. Every word of the parameters but `across_width` and `across_pad`, the map's own width and its padding
-// on the left, is of the map on its side. Scratch: 8 bytes more for each column of the map and of its
-// padding.
-void depthwise_3x3_dsp_columns(const void* params, const void* const* rows, void* out, const Columns& columns,
-                               void* scratch);
 
 }  // namespace tflm_mcunet
 

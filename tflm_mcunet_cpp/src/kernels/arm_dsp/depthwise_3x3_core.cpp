@@ -178,19 +178,17 @@ TFLM_MCUNET_ASSEMBLER void sums_2(const Job3x3*) {
 #define SET_B SET("80", "r6", "r4", "r10", "r8", "r5", "r9", "88", "96")
 #define SET_C SET("160", "r5", "r6", "r9", "r10", "r4", "r8", "168", "176")
 
-TFLM_MCUNET_ASSEMBLER void prepare_rows_1(const int32_t*, Weights3x3*, int32_t) {
-  PREPARE(AS_THEY_ARE, SET_A SET_B SET_C);
-}
-
-TFLM_MCUNET_ASSEMBLER void prepare_rows_2(const int32_t*, Weights3x3*, int32_t) {
-  PREPARE(TIMES_256, SET_A SET_C);
-}
-
 }  // namespace
 
 TFLM_MCUNET_ASSEMBLER void prepare_3x3(const int32_t*, Weights3x3*, int32_t) { PREPARE(TIMES_256, SET_A); }
 
-Prepare3x3* prepare_rows_of_3x3(int32_t stride) { return stride == 1 ? prepare_rows_1 : prepare_rows_2; }
+TFLM_MCUNET_ASSEMBLER void prepare_pairs_3x3(const int32_t*, Weights3x3*, int32_t) {
+  PREPARE(TIMES_256, SET_A SET_C);
+}
+
+TFLM_MCUNET_ASSEMBLER void prepare_rows_3x3(const int32_t*, Weights3x3*, int32_t) {
+  PREPARE(AS_THEY_ARE, SET_A SET_B SET_C);
+}
 
 extern "C" {
 extern const char tflm_mcunet_3x3_loop_1_6[];
@@ -246,20 +244,6 @@ Weights3x3 arranged(const Halves3x3& a, const Halves3x3& b, const Halves3x3& c) 
           {c.even, c.odd}};
 }
 
-template <int32_t stride>
-void prepare_rows(const int32_t* stream, Weights3x3* weights, int32_t channels) {
-  for (int32_t c = 0; c < channels; ++c, ++weights, stream += kStreamWords3x3) {
-    const Halves3x3 one = halves_of(stream[2], stride == 2);
-    const Halves3x3 two = halves_of(stream[3], stride == 2);
-    const Halves3x3 three = halves_of(stream[4], stride == 2);
-    weights[0] = arranged(one, two, three);
-    weights[8] = arranged(two, three, one);
-    if (stride == 1) {
-      weights[4] = arranged(three, one, two);
-    }
-  }
-}
-
 // Sums where the shift is 0.
 template <int32_t stride, int32_t shift>
 void rows_of_channels(const Job3x3* given) {
@@ -304,7 +288,24 @@ void prepare_3x3(const int32_t* stream, Weights3x3* weights, int32_t channels) {
   }
 }
 
-Prepare3x3* prepare_rows_of_3x3(int32_t stride) { return stride == 1 ? prepare_rows<1> : prepare_rows<2>; }
+void prepare_pairs_3x3(const int32_t* stream, Weights3x3* weights, int32_t channels) {
+  prepare_3x3(stream, weights, channels);
+  for (int32_t c = 0; c < channels; ++c, stream += kStreamWords3x3) {
+    weights[8 + c] =
+        arranged(halves_of(stream[3], true), halves_of(stream[4], true), halves_of(stream[2], true));
+  }
+}
+
+void prepare_rows_3x3(const int32_t* stream, Weights3x3* weights, int32_t channels) {
+  for (int32_t c = 0; c < channels; ++c, ++weights, stream += kStreamWords3x3) {
+    const Halves3x3 one = halves_of(stream[2], false);
+    const Halves3x3 two = halves_of(stream[3], false);
+    const Halves3x3 three = halves_of(stream[4], false);
+    weights[0] = arranged(one, two, three);
+    weights[4] = arranged(three, one, two);
+    weights[8] = arranged(two, three, one);
+  }
+}
 
 const Core3x3 kOutputs3x3Stride1Shift6 = {rows_of_channels<1, 6>, nullptr, 0, nullptr, nullptr};
 const Core3x3 kOutputs3x3Stride1Shift8 = {rows_of_channels<1, 8>, nullptr, 0, nullptr, nullptr};

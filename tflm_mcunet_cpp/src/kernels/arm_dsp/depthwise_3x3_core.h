@@ -48,13 +48,12 @@ inline int32_t units_of_3x3(int32_t count, int32_t stride) {
   return stride == 1 ? (count + 1) / 2 + 1 : count + 1;
 }
 
-// Weights times 256, for windows whose first row is A.
-using Prepare3x3 = void(const int32_t* stream, Weights3x3* weights, int32_t channels);
-Prepare3x3 prepare_3x3;
-
-// The same for windows whose first row is A, B or C, four channels apart: at stride 1 not times 256, at
-// stride 2 without those for B.
-Prepare3x3* prepare_rows_of_3x3(int32_t stride);
+// The weights of some channels, for windows whose first row is A, times 256; the same, and eight records
+// behind them for windows whose first row is C; not times 256 and four records apart, for those whose first
+// row is A, B and C.
+void prepare_3x3(const int32_t* stream, Weights3x3* weights, int32_t channels);
+void prepare_pairs_3x3(const int32_t* stream, Weights3x3* weights, int32_t channels);
+void prepare_rows_3x3(const int32_t* stream, Weights3x3* weights, int32_t channels);
 
 // Computes `job->channels` channels. The addresses tell the assembler where a row of some length begins and
 // ends; they are nullptr where it needs none.

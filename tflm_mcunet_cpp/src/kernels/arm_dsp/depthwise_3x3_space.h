@@ -1,0 +1,90 @@
+// What the depthwise 3x3 kernels that read units have in common: their scratch memory, the columns of a row,
+// and how sums that the core does not end are ended.
+#ifndef TFLM_MCUNET_KERNELS_ARM_DSP_DEPTHWISE_3X3_SPACE_H_
+#define TFLM_MCUNET_KERNELS_ARM_DSP_DEPTHWISE_3X3_SPACE_H_
+
+#include <stdint.h>
+
+#include "depthwise_3x3.h"
+#include "depthwise_3x3_core.h"
+#include "depthwise_3x3_widen.h"
+#include "finish.h"
+
+namespace tflm_mcunet {
+namespace arm_dsp {
+
+// What lies in the scratch memory; behind the units of four channels, sums.
+struct Workspace3x3 {
+  Weights3x3 weights[3][4];  // for each place of the oldest row
+  Unit3x3 units[1];
+};
+
+// The outputs of a row, the units that they read, and of those the columns that exist.
+struct Span3x3 {
+  int32_t count;
+  int32_t units;
+  int32_t offset;  // bytes from a row's pointer to the first column
+  Columns3x3 place;
+};
+
+inline Span3x3 span_of_3x3(const DepthwiseDsp3x3& conv, const Columns& columns, Unit3x3* units) {
+  Span3x3 span;
+  span.count = columns.end - columns.begin;
+  span.units = units_of_3x3(span.count, conv.stride);
+  const int32_t first = columns.begin * conv.stride - conv.pad_left;
+  const int32_t low = first < 0 ? -first : 0;
+  const int32_t reach = conv.input_width - first;
+  const int32_t end = reach < 2 * span.units ? reach : 2 * span.units;
+  const int32_t held = end > low ? end - low : 0;
+  span.offset = (first + low - columns.input_begin) * conv.input_step;
+  Columns3x3& place = span.place;
+  place.row = place.other = nullptr;
+  place.step = conv.input_step;
+  place.units = units + low / 2;
+  place.has_lead = low & 1;
+  place.pairs = held > 0 ? (held + place.has_lead) / 2 : 0;
+  place.has_trail = held > 0 ? (held + place.has_lead) & 1 : 0;
+  place.pitch = span.units * static_cast<int32_t>(sizeof(Unit3x3));
+  place.padding = static_cast<uint32_t>(conv.input_zero_point & 0xFF) * 0x01010101u;
+  return span;
+}
+
+// Sets all units of four channels to what a column of padding is widened to.
+inline void fill_units(Unit3x3* units, int32_t count, int32_t value) {
+  const uint32_t half = static_cast<uint32_t>(value) & 0xFFFFu;
+  const uint32_t word = half | half << 16;
+  for (Unit3x3* unit = units; unit != units + 4 * count; ++unit) {
+    *unit = {{word, word}, word};
+  }
+}
+
+// A job without weights, output, stream and number of channels.
+inline Job3x3 job_of_3x3(const DepthwiseDsp3x3& conv, int32_t count, const Unit3x3* units) {
+  const bool is_sum = conv.is_regular == 0;
+  Job3x3 job;
+  job.stride = conv.output_step;
+  job.row_bytes = (conv.stride == 1 ? count & ~1 : count) * (is_sum ? 4 : conv.output_step);
+  job.out_step = is_sum ? 4 * count : 1;
+  job.x = units;
+  job.count = count;
+  set_code_of_3x3(*conv.core, conv.stride, &job);
+  return job;
+}
+
+// What the core does not: the sign fix, the clamps, and any shift; of the sums of one channel.
+inline void finish_3x3(const DepthwiseDsp3x3& conv, const int32_t* sums, int32_t count, int32_t channel,
+                       int8_t* out) {
+  const int32_t multiplier = conv.stream[channel * kStreamWords3x3 + 1];
+  const int32_t* const own = conv.stream + conv.channels * kStreamWords3x3 + 2 * channel;
+  const int32_t fix = conv.finish == kSaturate ? 0 : 128;
+  for (int32_t i = 0; i < count; ++i, out += conv.output_step) {
+    const int32_t value = fixed(sums[i], multiplier, own[0], own[1], fix);
+    *out = static_cast<int8_t>(value < conv.output_min ? conv.output_min
+                                                       : (value > conv.output_max ? conv.output_max : value));
+  }
+}
+
+}  // namespace arm_dsp
+}  // namespace tflm_mcunet
+
+#endif  // TFLM_MCUNET_KERNELS_ARM_DSP_DEPTHWISE_3X3_SPACE_H_
