@@ -154,7 +154,6 @@ def _depthwise_3x3(call: Call, weights: np.ndarray, is_layer: bool) -> Call | No
         "stream": Constant(np.concatenate((stream.reshape(-1), found.own.reshape(-1)))),
         "input_width": source.height if is_on_its_side else width,
         "channels": channels,
-        "stride": stride,
         "output_rows": rows,
         "input_step": width * channels if is_on_its_side else channels,
         "output_step": call.width * channels if is_on_its_side else channels,
@@ -162,24 +161,28 @@ def _depthwise_3x3(call: Call, weights: np.ndarray, is_layer: bool) -> Call | No
         "pad_left": window.pad_top if is_on_its_side else fields["pad_left"],
         "across_width": width,
         "across_pad": fields["pad_left"],
-        "finish": found.finish,
-        "is_regular": int(found.is_regular),
-        **{k: fields[k] for k in ("input_zero_point", "output_min", "output_max")},
+        "input_zero_point": fields["input_zero_point"],
     }
-    core: Symbol | None = Symbol(f"&arm_dsp::{found.core}")
     units = (count + 1) // 2 + 1 if stride == 1 else count + 1
-    scratch_bytes = 240 + 48 * units + (0 if found.is_regular else 16 * count)
-    kernel = "depthwise_3x3_dsp"
-    if is_layer and stride == 1:
-        kernel = "depthwise_3x3_rolling_dsp"
-    elif is_stride_2_map:
-        kernel, core = "depthwise_3x3_stride_2_dsp", None
+    if is_stride_2_map:
+        kernel, struct = "depthwise_3x3_stride_2_dsp", "DepthwiseDsp3x3Stride2"
         scratch_bytes = 128 + 48 * units + 32 * (min(rows, _ROWS_3X3_STRIDE_2) - 1)
+    else:
+        kernel = "depthwise_3x3_rolling_dsp" if is_layer and stride == 1 else "depthwise_3x3_dsp"
+        struct = "DepthwiseDsp3x3"
+        scratch_bytes = 240 + 48 * units + (0 if found.is_regular else 16 * count)
+        given |= {
+            "core": Symbol(f"&arm_dsp::{found.core}"),
+            "stride": stride,
+            "finish": found.finish,
+            "is_regular": int(found.is_regular),
+            **{k: fields[k] for k in ("output_min", "output_max")},
+        }
     dsp = replace(
         call,
         kernel=f"{kernel}_row",
         source=f"kernels/arm_dsp/{kernel.removesuffix('_dsp')}",
-        params=Params("DepthwiseDsp3x3", {"core": core, **given}),
+        params=Params(struct, given),
         inputs=(source,),
         outputs=(View(target.tensor, target.height // rows, target.row_bytes * rows),),
         window=replace(window, kernel_h=3 + (rows - 1) * stride, stride_h=stride * rows),

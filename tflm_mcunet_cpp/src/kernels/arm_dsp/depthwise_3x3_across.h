@@ -4,15 +4,15 @@
 
 #include <stdint.h>
 
-#include "depthwise_3x3.h"
-
 namespace tflm_mcunet {
 namespace arm_dsp {
 
-// Sets a pointer to each column of all windows at the beginning of `scratch`, and returns where it goes on.
-inline void* lay_across(const DepthwiseDsp3x3& conv, const void* map, void* scratch) {
+// Sets a pointer to each column of all windows at the beginning of `scratch`, nullptr for padding, and
+// returns where it goes on. `Conv` is a structure of a depthwise 3x3 kernel.
+template <typename Conv>
+void* lay_across(const Conv& conv, int32_t stride, const void* map, void* scratch) {
   const void** const across = static_cast<const void**>(scratch);
-  const int32_t window = 3 + (conv.output_rows - 1) * conv.stride;
+  const int32_t window = 3 + (conv.output_rows - 1) * stride;
   for (int32_t i = 0; i < window; ++i) {
     const int32_t x = i - conv.across_pad;
     const bool exists = x >= 0 && x < conv.across_width;

@@ -66,7 +66,7 @@ void depthwise_3x3_rolling_dsp_row(const void* params, const void* const* rows, 
 void depthwise_3x3_rolling_dsp_columns(const void* params, const void* const* rows, void* out,
                                        const Columns& columns, void* scratch) {
   const DepthwiseDsp3x3& conv = *static_cast<const DepthwiseDsp3x3*>(params);
-  void* const space = arm_dsp::lay_across(conv, rows[0], scratch);
+  void* const space = arm_dsp::lay_across(conv, 1, rows[0], scratch);
   compute(conv, static_cast<const void* const*>(scratch), static_cast<int8_t*>(out), columns, space);
 }
 

@@ -2,8 +2,8 @@
 #include "depthwise_3x3_stride_2.h"
 
 #include "depthwise_3x3_across.h"
+#include "depthwise_3x3_core.h"
 #include "depthwise_3x3_stride_2_core.h"
-#include "simd.h"
 
 namespace tflm_mcunet {
 namespace {
@@ -36,7 +36,7 @@ __attribute__((noinline)) void pad(const Rows3x3Stride2& place, int32_t row, int
 
 class Depthwise3x3Stride2 {
  public:
-  Depthwise3x3Stride2(const DepthwiseDsp3x3& conv, const Columns& columns, void* scratch)
+  Depthwise3x3Stride2(const DepthwiseDsp3x3Stride2& conv, const Columns& columns, void* scratch)
       : conv_(conv),
         count_(columns.end - columns.begin),
         records_(static_cast<Record3x3Stride2*>(scratch)),
@@ -114,7 +114,7 @@ class Depthwise3x3Stride2 {
     }
   }
 
-  const DepthwiseDsp3x3& conv_;
+  const DepthwiseDsp3x3Stride2& conv_;
   const int32_t count_;
   Record3x3Stride2* const records_;
   uint8_t* const first_unit_;
@@ -124,7 +124,7 @@ class Depthwise3x3Stride2 {
   Job3x3Stride2 job_;
 };
 
-void compute(const DepthwiseDsp3x3& conv, const void* const* rows, int8_t* out, const Columns& columns,
+void compute(const DepthwiseDsp3x3Stride2& conv, const void* const* rows, int8_t* out, const Columns& columns,
              void* scratch) {
   Depthwise3x3Stride2 kernel(conv, columns, scratch);
   const int32_t* stream = conv.stream;
@@ -139,13 +139,14 @@ void compute(const DepthwiseDsp3x3& conv, const void* const* rows, int8_t* out, 
 
 void depthwise_3x3_stride_2_dsp_row(const void* params, const void* const* rows, void* out,
                                     const Columns& columns, void* scratch) {
-  compute(*static_cast<const DepthwiseDsp3x3*>(params), rows, static_cast<int8_t*>(out), columns, scratch);
+  compute(*static_cast<const DepthwiseDsp3x3Stride2*>(params), rows, static_cast<int8_t*>(out), columns,
+          scratch);
 }
 
 void depthwise_3x3_stride_2_dsp_columns(const void* params, const void* const* rows, void* out,
                                         const Columns& columns, void* scratch) {
-  const DepthwiseDsp3x3& conv = *static_cast<const DepthwiseDsp3x3*>(params);
-  void* const space = arm_dsp::lay_across(conv, rows[0], scratch);
+  const DepthwiseDsp3x3Stride2& conv = *static_cast<const DepthwiseDsp3x3Stride2*>(params);
+  void* const space = arm_dsp::lay_across(conv, 2, rows[0], scratch);
   compute(conv, static_cast<const void* const*>(scratch), static_cast<int8_t*>(out), columns, space);
 }
 

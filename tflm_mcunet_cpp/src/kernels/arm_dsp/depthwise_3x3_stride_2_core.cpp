@@ -13,7 +13,7 @@ namespace arm_dsp {
 
 // Registers: r0 units, r1-r5 the record's weights, r6-r8 a unit, r9 sum, r10 stride, r11 multiplier, r12
 // bias, lr out. The stack is Job3x3Stride2 up to `entry`. Every instruction of a body takes four bytes, so
-// that a row can begin in the middle of the unrolled loop; label 2 begins a channel, 1 ten outputs.
+// that a row can begin in the middle of the unrolled loop; label 2 begins a channel, 1 twelve outputs.
 #define UNIT "ldmia.w r0!, {r6-r8}\n"
 #define OUTPUT                  \
   "smlad r9, r6, r1, r12\n"     \
@@ -49,9 +49,9 @@ TFLM_MCUNET_ASSEMBLER void outputs_3x3_stride_2(const Job3x3Stride2*) {
       ".balign 4\n"
       "tflm_mcunet_3x3_stride_2:\n"
       "1:\n"
-      ".rept 5\n" OUTPUTS
+      ".rept 6\n" OUTPUTS
       ".endr\n"
-      ".if . - 1b - 5 * 84\n"
+      ".if . - 1b - 6 * 84\n"
       ".error \"a pair has another length\"\n"
       ".endif\n"
       "ldr r9, [sp, #16]\n"
@@ -69,7 +69,7 @@ extern const char tflm_mcunet_3x3_stride_2[];
 }
 
 uint32_t entry_of_3x3_stride_2(int32_t count) {
-  const int32_t skipped = 9 - (count - 1) % 10;
+  const int32_t skipped = 11 - (count - 1) % 12;
   const int32_t bytes = skipped / 2 * 84 + (skipped & 1) * 40;
   return (reinterpret_cast<uint32_t>(tflm_mcunet_3x3_stride_2) | 1) + static_cast<uint32_t>(bytes);
 }

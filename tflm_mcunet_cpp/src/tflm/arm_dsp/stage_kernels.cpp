@@ -6,6 +6,8 @@
 #include "../../kernels/arm_dsp/depthwise_3x3.h"
 #include "../../kernels/arm_dsp/depthwise_3x3_core.h"
 #include "../../kernels/arm_dsp/depthwise_3x3_map.h"
+#include "../../kernels/arm_dsp/depthwise_3x3_rolling.h"
+#include "../../kernels/arm_dsp/depthwise_3x3_stride_2.h"
 #include "../../kernels/arm_dsp/depthwise_conv_2d.h"
 #include "../../kernels/arm_dsp/depthwise_core.h"
 #include "../../kernels/arm_dsp/depthwise_map.h"
@@ -33,7 +35,7 @@ constexpr StageKernel kKernels[] = {
     row_kernel<FullyConnectedDsp, 2, 7, 192>(66, fully_connected_dsp_row),
     row_kernel<DepthwiseDsp2D, 2, 6, 256>(67, depthwise_conv_2d_dsp_row),
     row_kernel<DepthwiseDsp3x3, 2, 15, 320>(68, depthwise_3x3_dsp_row),
-    row_kernel<DepthwiseDsp3x3, 2, 15, 320>(69, depthwise_3x3_dsp_columns),
+    row_kernel<DepthwiseDsp3x3, 2, 15, 320>(69, depthwise_3x3_rolling_dsp_columns),
     row_kernel<DepthwiseDspMap3x3, 1, 3>(70, depthwise_3x3_dsp_map),
     row_kernel<DepthwiseMapDsp, 3, 10, 384, 0, 576>(71, depthwise_map_dsp),
     row_kernel<DepthwisePackedDsp, 2, 10, 448>(72, depthwise_packed_dsp_row),
@@ -47,6 +49,9 @@ constexpr StageKernel kKernels[] = {
     row_kernel<Affine, 0, 3>(80, quantize_dsp_row),
     sum_kernel<Pool2D, 0, 8>(81, &average_pool_2d_dsp_sum),
     sum_kernel<MapMean, 0, 6>(82, &mean_dsp_sum),
+    row_kernel<DepthwiseDsp3x3, 2, 15, 320>(83, depthwise_3x3_rolling_dsp_row),
+    row_kernel<DepthwiseDsp3x3Stride2, 1, 10>(84, depthwise_3x3_stride_2_dsp_row),
+    row_kernel<DepthwiseDsp3x3Stride2, 1, 10>(85, depthwise_3x3_stride_2_dsp_columns),
 };
 
 constexpr StageRoutine kRoutines[] = {
