@@ -83,12 +83,12 @@ def test_3x3_windows_at_stride_2_give_the_bytes_of_the_portable_kernels() -> Non
 
 
 @needs_board
-@pytest.mark.parametrize("seed", [4, 5])
+@pytest.mark.parametrize("seed", [5, 8])
 def test_maps_of_few_columns_give_the_bytes_of_the_portable_kernels(seed: int) -> None:
     schedule = drawn_dsp.layer_schedule(drawn_dsp.drawn_graph(Drawer.narrow_depthwise_conv_2d, seed, 100))
     steps = [s for stage in build_program(schedule, FAMILY).stages for s in stage.steps]
     given = [s.call.params.fields for s in steps if s.call.kernel == "depthwise_map_dsp"]
-    assert len(given) >= 25 and len({g["core"] for g in given}) == 12
+    assert len(given) >= 25 and len({g["core"] for g in given}) == 13
     assert {g["channels"] % 2 for g in given if g["widened"] == 2} == {0, 1}
     drawn_dsp.assert_family_agrees(schedule, FAMILY, BOARD)
 

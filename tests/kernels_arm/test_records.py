@@ -165,6 +165,28 @@ def test_records_of_a_given_shift_are_exact(shift: int, has_constant: bool) -> N
     assert checked > 100_000
 
 
+def test_sums_far_from_zero_that_reach_few_outputs_have_records() -> None:
+    """As of a channel that hardly sees its input: scaled, its sums leave 32 bits."""
+    random = np.random.default_rng(29)
+    checked = 0
+    for _ in range(200):
+        affine = Affine(random.integers(1 << 30, (1 << 31) - 1, 2), np.array([-19, -20]), -128, -128, 127)
+        smallest = random.integers(1 << 23, 1 << 25, 2)
+        largest = smallest + random.integers(1 << 14, 1 << 18, 2)
+        offset = random.integers(smallest, largest + 1)
+        found = records_at(affine, smallest, largest, offset, shift=8, constant=(-128 << 8) + 128)
+        if found is None:
+            continue
+        for channel in np.flatnonzero(~found.is_constant):
+            steps = (step_sums(affine)[channel][:, None] + np.arange(-300, 301)).reshape(-1)
+            sums = np.concatenate((random.integers(smallest[channel], largest[channel] + 1, 5000), steps))
+            sums = np.clip(sums, smallest[channel], largest[channel])
+            computed = kernel_outputs(found, affine, channel, sums, offset)
+            assert (computed == reference_outputs(affine, channel, sums)).all(), (affine, channel)
+            checked += 1
+    assert checked > 30
+
+
 def test_constants_of_a_given_shift_are_exact() -> None:
     random = np.random.default_rng(23)
     checked = 0

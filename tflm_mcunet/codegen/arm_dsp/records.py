@@ -32,10 +32,14 @@ _MOST_SHIFT = 22
 #: How far a multiplier is moved off the rounded one in search of one that has an offset.
 _MOVES = tuple(sorted((*range(-64, 65), *range(-1024, 1025, 32)), key=abs))
 
-#: The same of a layer's constant, where one of its channels has no offset otherwise.
+#: By how many powers of two a multiplier may be too large, where that is asked for.
+_POWERS = tuple(range(1, 9))
+
+#: The same as moves of a layer's constant, where one of its channels has no offset otherwise.
 _CONSTANT_MOVES = (0, 1, -1, 2, -2, 3, -3, 4, -4, 5, -5, 6, -6)
 
 _INT32 = 1 << 31
+_LARGEST = (1 << 63) - 1
 
 
 @dataclass(frozen=True)
@@ -128,12 +132,12 @@ def records_at(
 
     With a constant of 0, biases hold the output's zero point and what rounds.
     """
-    layer = _layer(affine, smallest, largest, offset, bits)
+    layer = _layer(affine, smallest, largest, offset, bits, is_in_range=False)
     if layer is None or finish_of(affine) != SATURATE or (layer.exponents < shift)[~layer.is_constant].any():
         return None
     shifts = np.full(len(layer.steps), shift)
-    fitted = _fitted(layer, shifts, np.full_like(shifts, constant), 0)
-    if fitted is None or not _stays_in_range(layer, fitted[0], constant, shift):
+    fitted = _fitted(layer, shifts, np.full_like(shifts, constant), 0, powers=_POWERS)
+    if fitted is None or abs(constant) >= 1 << 30 or shift > _MOST_SHIFT:
         return None
     return Records(*fitted, None, layer.is_constant, constant, shift, SATURATE)
 
@@ -179,25 +183,22 @@ def constants_at(
     return (_int32(multiplier), _int32(constant)) if is_in_range else None
 
 
-def _stays_in_range(layer: _Layer, bias: np.ndarray, constant: int, shift: int) -> bool:
-    """Whether no channel's acc, and no constant after it, leaves 32 bits."""
-    moved = (bias.astype(np.int64) - (layer.offset << layer.bits) + _INT32) % (2 * _INT32) - _INT32
-    ends = np.stack((layer.smallest, layer.largest))[:, ~layer.is_constant]
-    acc = (ends << layer.bits) + moved[~layer.is_constant]
-    return bool((np.abs(acc) < _INT32).all() and abs(constant) < 1 << 30 and shift <= _MOST_SHIFT)
-
-
 def _layer(
-    affine: Affine, smallest: np.ndarray, largest: np.ndarray, offset: np.ndarray, bits: int
+    affine: Affine,
+    smallest: np.ndarray,
+    largest: np.ndarray,
+    offset: np.ndarray,
+    bits: int,
+    *,
+    is_in_range: bool = True,
 ) -> _Layer | None:
-    """The layer, or None where some sum leaves 32 bits in TFLite Micro or scaled."""
+    """The layer, or None where some sum leaves 32 bits in TFLite Micro or, where that is asked for, scaled."""
     smallest, largest, offset = (v.astype(np.int64) for v in (smallest, largest, offset))
     layer = _Layer(affine, smallest, largest, offset, step_sums(affine), bits)
     reach = np.maximum(np.abs(smallest), np.abs(largest))
     left = np.maximum(affine.shift.astype(np.int64), 0)
-    if (reach << left >= _INT32).any() or (reach[~layer.is_constant] << bits >= _INT32 - (1 << 16)).any():
-        return None
-    return layer
+    is_over = is_in_range and bool((reach[~layer.is_constant] << bits >= _INT32 - (1 << 16)).any())
+    return None if is_over or (reach << left >= _INT32).any() else layer
 
 
 def layer_records(layer: _Layer) -> Records | None:
@@ -231,18 +232,26 @@ def channel_records(layer: _Layer, grain: int = 1) -> Records | None:
 
 
 def _fitted(
-    layer: _Layer, shifts: np.ndarray, constants: np.ndarray, sign_fix: int, grain: int = 1
+    layer: _Layer,
+    shifts: np.ndarray,
+    constants: np.ndarray,
+    sign_fix: int,
+    grain: int = 1,
+    powers: tuple[int, ...] = (),
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """Biases and multipliers with which every channel is exact at its shift and constant."""
+    """Biases and multipliers with which every channel is exact at its shift and constant.
+
+    A channel that reaches few of its outputs may do with a multiplier that is a power of two too large.
+    """
     multiplier = np.full(len(shifts), _INT32 - 1)
     # Of a constant channel: half the bias, which takes the constant to the middle of the output's range.
     bias = 2 * ((layer.first_outputs << shifts) + (1 << (shifts - 1)) - constants) // grain * grain
     missing = np.flatnonzero(~layer.is_constant)
     rounded = np.round(layer.affine.multiplier * np.exp2(shifts - layer.exponents)).astype(np.int64)
-    for move in _MOVES:
+    for power, move in (*((0, move) for move in _MOVES), *((power, 0) for power in powers)):
         if not len(missing):
-            return _int32(bias), _int32(multiplier)
-        tried = np.clip(rounded[missing] + move, 1, _INT32 - 1)
+            break
+        tried = np.clip((rounded[missing] << power) + move, 1, _INT32 - 1)
         targets = (_outputs(layer.affine)[None, :] << shifts[missing, None]) - constants[missing, None]
         needed = _smallest_reaching(targets, tried[:, None], sign_fix)
         least, most = _bounds(needed, layer, missing)
@@ -288,15 +297,16 @@ def _smallest_reaching(targets: np.ndarray, multiplier: np.ndarray, sign_fix: in
 def _bounds(needed: np.ndarray, layer: _Layer, channels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The least and most that may be added to each channel's bias so that every step lies where it should.
 
-    At the step and above, acc must reach what is needed; below it, it must not.
+    At the step and above, acc must reach what is needed; below it, it must not; and it never leaves 32 bits.
     """
-    smallest, largest = layer.smallest[channels, None], layer.largest[channels, None]
-    steps = layer.steps[channels]
-    least = needed - (np.maximum(steps, smallest) << layer.bits)
-    most = needed - 1 - (np.minimum(steps - 1, largest) << layer.bits)
-    least = np.where(steps <= largest, least, -_INT32)
-    most = np.where(steps > smallest, most, _INT32)
-    return least.max(axis=1, initial=-_INT32), most.min(axis=1, initial=_INT32)
+    smallest, largest = layer.smallest[channels], layer.largest[channels]
+    steps, first, last = layer.steps[channels], smallest[:, None], largest[:, None]
+    least = needed - (np.maximum(steps, first) << layer.bits)
+    most = needed - 1 - (np.minimum(steps - 1, last) << layer.bits)
+    lowest, highest = -_INT32 - (smallest << layer.bits), _INT32 - 1 - (largest << layer.bits)
+    least = np.where(steps <= last, least, lowest[:, None]).max(axis=1, initial=-_LARGEST)
+    most = np.where(steps > first, most, highest[:, None]).min(axis=1, initial=_LARGEST)
+    return np.maximum(least, lowest), np.minimum(most, highest)
 
 
 def _int32(values: np.ndarray) -> np.ndarray:

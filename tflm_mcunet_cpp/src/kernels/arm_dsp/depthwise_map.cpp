@@ -43,14 +43,15 @@ void depthwise_map_dsp(const void* params, const void* const* rows, void* out, c
   const int32_t plane_bytes = conv.height * row_words * 4;
   list_rows(conv, row_words * 4, listed);
   const uint32_t offset = static_cast<uint32_t>(-conv.input_zero_point) & 0xFFFFu;
+  const bool is_even = (conv.width & 1) == 0;  // then rows follow each other without a gap
   MapWiden columns = {static_cast<const int8_t*>(rows[0]),
                       conv.channels,
-                      conv.width / 2,
+                      is_even ? conv.height * row_words : row_words - 1,
                       planes,
                       offset | offset << 16,
                       plane_bytes,
-                      conv.height,
-                      conv.width & 1,
+                      is_even ? 1 : conv.height,
+                      is_even ? 0 : 1,
                       static_cast<uint32_t>(conv.input_zero_point & 0xFF) * 0x01010101u};
   MapJob job = {};
   job.constant = conv.constant;

@@ -29,6 +29,8 @@ namespace {
 #define FINISH_3             \
   BY_LAYER("r7", "r8", "r9") \
   SCALE_3 SHIFT_BY("r2", "r9") SHIFT_BY("r3", "r9") SHIFT_BY("r4", "r9") STORE_KEPT_3
+#define FINISH_3_BY_8 \
+  "ldrd r7, r8, [sp]\n" SCALE_3 SHIFT_BY_8("r2") SHIFT_BY_8("r3") SHIFT_BY_8("r4") STORE_KEPT_3
 #define FINISH_5                                                                              \
   BY_LAYER("r7", "r8", "r9")                                                                  \
   SCALE_5 SHIFT_BY("r2", "r9") SHIFT_BY("r3", "r9") SHIFT_BY("r4", "r9") SHIFT_BY("r5", "r9") \
@@ -167,6 +169,9 @@ TFLM_MCUNET_ASSEMBLER void map_3_2_11(const MapJob*) {
 TFLM_MCUNET_ASSEMBLER void map_3_2_12(const MapJob*) {
   MAP(ROWS("3_2_12", "3", "56", ROW_3_2_12), "r2-r7", KEEP_OUT, FINISH_6_BY_8);
 }
+TFLM_MCUNET_ASSEMBLER void map_3_2_6(const MapJob*) {
+  MAP(ROWS("3_2_6", "3", "28", ROW_3_2_6), "r2-r4", KEEP_BOTH, FINISH_3_BY_8);
+}
 TFLM_MCUNET_ASSEMBLER void map_5_2_6(const MapJob*) {
   MAP(ROWS("5_2_6", "5", "36", ROW_5_2_6), "r2-r4", KEEP_BOTH, FINISH_3);
 }
@@ -204,6 +209,7 @@ extern const char tflm_mcunet_map_3_1_5[];
 extern const char tflm_mcunet_map_3_1_6[];
 extern const char tflm_mcunet_map_3_2_11[];
 extern const char tflm_mcunet_map_3_2_12[];
+extern const char tflm_mcunet_map_3_2_6[];
 extern const char tflm_mcunet_map_5_2_6[];
 extern const char tflm_mcunet_map_7_1_3[];
 extern const char tflm_mcunet_map_7_1_5[];
@@ -219,6 +225,7 @@ const MapCore kMap3x3Stride2Width11 = {
     map_3_2_11, expand_map_3, 3, 2, 2, 1, {{tflm_mcunet_map_3_2_11, 56, 0}}};
 const MapCore kMap3x3Stride2Width12 = {
     map_3_2_12, expand_map_3, 3, 2, 2, 1, {{tflm_mcunet_map_3_2_12, 56, 0}}};
+const MapCore kMap3x3Stride2Width6 = {map_3_2_6, expand_map_3, 3, 2, 2, 1, {{tflm_mcunet_map_3_2_6, 28, 0}}};
 const MapCore kMap5x5Stride2Width6 = {
     map_5_2_6, expand_map_5_2, 5, 2, 3, 1, {{tflm_mcunet_map_5_2_6, 36, 0}}};
 const MapCore kMap7x7Stride1Width3 = {
@@ -319,6 +326,7 @@ const MapCore kMap3x3Stride1Width5 = {run<3, 1, 5, 1, 1>, expand_map_3, 3, 1, 2,
 const MapCore kMap3x3Stride1Width6 = {run<3, 1, 6, 1, 1>, expand_map_3, 3, 1, 2, 1, {}};
 const MapCore kMap3x3Stride2Width11 = {run<3, 2, 11, 1, 1>, expand_map_3, 3, 2, 2, 1, {}};
 const MapCore kMap3x3Stride2Width12 = {run<3, 2, 12, 0, 1>, expand_map_3, 3, 2, 2, 1, {}};
+const MapCore kMap3x3Stride2Width6 = {run<3, 2, 6, 0, 1>, expand_map_3, 3, 2, 2, 1, {}};
 const MapCore kMap5x5Stride2Width6 = {run<5, 2, 6, 2, 1>, expand_map_5_2, 5, 2, 3, 1, {}};
 const MapCore kMap7x7Stride1Width3 = {run<7, 1, 3, 3, 1>, expand_map_7_1, 7, 1, 7, 1, {}};
 const MapCore kMap7x7Stride1Width5 = {run<7, 1, 5, 3, 1>, expand_map_7_1, 7, 1, 7, 1, {}};

@@ -60,15 +60,16 @@ struct MapCore {
 };
 
 // Named by kernel, stride and the map's columns (of kernels of 5 and 7 at stride 2 there may be one less),
-// which are padded by half a kernel on the left, but for kMap3x3Stride2Width12, which is not. Each is linked
-// only where a layer needs it. The weights of a kernel row in the stream are bytes: w0 w1 w1 w2 for 3x3, w0
-// w2 w1 w3 w4 for 5x5, w0 w2 w1 w3 w4 w6 w5 for 7x7 at stride 1, w1 w3 w2 w4 w5 w0 w6 at stride 2. Those of
-// 3x3 have a shift of their own, kMapShift.
+// which are padded by half a kernel on the left, but for kMap3x3Stride2Width6 and 12, which are not. Each is
+// linked only where a layer needs it. The weights of a kernel row in the stream are bytes: w0 w1 w1 w2 for
+// 3x3, w0 w2 w1 w3 w4 for 5x5, w0 w2 w1 w3 w4 w6 w5 for 7x7 at stride 1, w1 w3 w2 w4 w5 w0 w6 at stride 2.
+// Those of 3x3 have a shift of their own, kMapShift.
 constexpr int32_t kMapShift = 8;
 extern const MapCore kMap3x3Stride1Width5;
 extern const MapCore kMap3x3Stride1Width6;
 extern const MapCore kMap3x3Stride1Width10;
 extern const MapCore kMap5x5Stride1Width10;
+extern const MapCore kMap3x3Stride2Width6;
 extern const MapCore kMap3x3Stride2Width11;
 extern const MapCore kMap3x3Stride2Width12;
 extern const MapCore kMap5x5Stride2Width6;

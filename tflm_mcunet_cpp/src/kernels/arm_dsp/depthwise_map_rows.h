@@ -34,6 +34,11 @@
           LOW_HIGH("r3", "r10", "lr") "ldmia.w r0!, {r8-r10}\n" TAP("r5", "r8", "r11")            \
               TAP("r6", "r9", "r11") TAP("r7", "r10", "r11") LOW_HIGH("r4", "r8", "lr")           \
                   LOW_HIGH("r5", "r9", "lr") LOW_HIGH("r6", "r10", "lr")
+// Padded by none on the left and a column on the right.
+#define ROW_3_2_6                                                                                  \
+  "ldmia.w r0!, {r7-r9}\n"                                                                         \
+  "ldmia.w r1!, {r10, r11}\n" TAP("r2", "r7", "r10") TAP("r3", "r8", "r10") TAP("r4", "r9", "r10") \
+      LOW_HIGH("r2", "r8", "r11") LOW_HIGH("r3", "r9", "r11")
 #define ROW_5_2_6                                                                                 \
   "ldmia.w r0!, {r7-r9}\n"                                                                        \
   "ldmia.w r1!, {r10-r12}\n" TAP("r2", "r7", "r11") TAP("r3", "r7", "r10") TAP("r4", "r8", "r10") \

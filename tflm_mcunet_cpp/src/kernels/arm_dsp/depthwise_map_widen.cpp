@@ -81,20 +81,6 @@ TFLM_MCUNET_ASSEMBLER void expand_map_7_2(const int32_t*, uint32_t*, int32_t, in
          "stmia r1!, {r6-r9}\n");
 }
 
-// Four words of two columns' values.
-#define SPREAD_4(one, two)         \
-  "pkhbt r9, " one ", " two        \
-  ", lsl #16\n"                    \
-  "pkhtb r10, " two ", " one       \
-  ", asr #16\n"                    \
-  "sxtab16 r7, r4, r9\n"           \
-  "sxtab16 r8, r4, r9, ror #8\n"   \
-  "sxtab16 r9, r4, r10\n"          \
-  "sxtab16 r10, r4, r10, ror #8\n" \
-  "str r8, [r3, r5]\n"             \
-  "str r9, [r3, r5, lsl #1]\n"     \
-  "str r10, [r3, r6]\n"            \
-  "str r7, [r3], #4\n"
 // Two words of two columns' values.
 #define SPREAD_2(one, two)       \
   "orr r9, " one ", " two        \
@@ -104,36 +90,115 @@ TFLM_MCUNET_ASSEMBLER void expand_map_7_2(const int32_t*, uint32_t*, int32_t, in
   "str r8, [r3, r5]\n"           \
   "str r7, [r3], #4\n"
 
-// Registers: r0 source, r1 step, r2 pairs left, r3 plane, r4 offset, r5 pitch, r6 3 * pitch, r7-r10 columns
-// and words, r11 rows left, r12 padding, lr has_trail; on the stack the pairs. Label 1: a row, 2: a pair.
-#define WIDEN(LOAD, SPREAD) \
-  asm volatile(                                                 \
-      "push {r4-r11, lr}\n"                                     \
-      "ldmia.w r0, {r0-r5, r11, r12, lr}\n"                     \
-      "push {r2}\n"                                             \
-      "mov r7, r12\n"                                           \
-      "mov r12, lr\n"                                           \
-      "mov lr, r7\n"                                            \
-      "add r6, r5, r5, lsl #1\n"                                \
-      "1:\n"                                                    \
-      "ldr r2, [sp]\n"                                          \
-      "2:\n" LOAD " r8, [r0, r1]\n" LOAD                       \
-      " r7, [r0]\n"                                             \
-      "add r0, r0, r1, lsl #1\n" SPREAD("r7", "r8")             \
-      "subs r2, r2, #1\n"                                       \
-      "bne 2b\n"                                                \
-      "cmp lr, #0\n"                                            \
-      "beq 4f\n" LOAD " r7, [r0]\n"                            \
-      "add r0, r0, r1\n" SPREAD("r7", "r12")                    \
-      "4:\n"                                                    \
-      "subs r11, r11, #1\n"                                     \
-      "bne 1b\n"                                                \
-      "add sp, sp, #4\n"                                        \
-      "pop {r4-r11, pc}\n")
+// Registers: r0 source, r1 step, r2 pairs left, r3 plane, r4 offset, r5 pitch, r7-r9 columns and words, r11
+// rows left, r12 padding, lr has_trail; on the stack the pairs. Label 1: a row, 2: a pair.
+TFLM_MCUNET_ASSEMBLER void widen_map_2(const MapWiden*) {
+  asm volatile(
+      "push {r4-r11, lr}\n"
+      "ldmia.w r0, {r0-r5, r11, r12, lr}\n"
+      "push {r2}\n"
+      "mov r7, r12\n"
+      "mov r12, lr\n"
+      "mov lr, r7\n"
+      "1:\n"
+      "ldr r2, [sp]\n"
+      "2:\n"
+      "ldrh r8, [r0, r1]\n"
+      "ldrh r7, [r0]\n"
+      "add r0, r0, r1, lsl #1\n" SPREAD_2("r7", "r8")
+      "subs r2, r2, #1\n"
+      "bne 2b\n"
+      "cmp lr, #0\n"
+      "beq 4f\n"
+      "ldrh r7, [r0]\n"
+      "add r0, r0, r1\n" SPREAD_2("r7", "r12")
+      "4:\n"
+      "subs r11, r11, #1\n"
+      "bne 1b\n"
+      "add sp, sp, #4\n"
+      "pop {r4-r11, pc}\n");
+}
 
-TFLM_MCUNET_ASSEMBLER void widen_map_2(const MapWiden*) { WIDEN("ldrh", SPREAD_2); }
+// Of four columns the words of a channel.
+#define STORE_DOUBLE(one, two, at, rotation) \
+  "sxtab16 r9, r7, " one rotation            \
+  "\n"                                       \
+  "sxtab16 r11, r7, " two rotation           \
+  "\n"                                       \
+  "strd r9, r11, [" at "], #8\n"
+#define STORE_PAIR(one, at, rotation) \
+  "sxtab16 r9, r7, " one rotation     \
+  "\n"                                \
+  "str r9, [" at "], #4\n"
 
-TFLM_MCUNET_ASSEMBLER void widen_map_4(const MapWiden*) { WIDEN("ldr", SPREAD_4); }
+// Registers: r0 source, r1 step, r2 fours of columns left, r3-r6 a place of each plane, r7 offset, r8-r11
+// columns. The stack: fours of columns, rows left, columns that are left then, padding. Label 1: a row, 2:
+// four columns.
+TFLM_MCUNET_ASSEMBLER void widen_map_4(const MapWiden*) {
+  asm volatile(
+      "push {r4-r11, lr}\n"
+      "ldmia.w r0, {r0-r5, r11, r12, lr}\n"
+      "mov r7, r4\n"
+      "and r8, r2, #1\n"
+      "add r12, r12, r8, lsl #1\n"
+      "lsr r10, r2, #1\n"
+      "push {r10, r11, r12, lr}\n"
+      "add r4, r3, r5\n"
+      "add r6, r4, r5, lsl #1\n"
+      "add r5, r3, r5, lsl #1\n"
+      "1:\n"
+      "ldr r2, [sp]\n"
+      "cbz r2, 3f\n"
+      "2:\n"
+      "ldr.w r8, [r0]\n"
+      "ldr.w r9, [r0, r1]\n"
+      "add.w r0, r0, r1, lsl #1\n"
+      "ldr.w r10, [r0]\n"
+      "ldr.w r11, [r0, r1]\n"
+      "add.w r0, r0, r1, lsl #1\n"
+      "5:\n"
+      "pkhbt r12, r8, r9, lsl #16\n"
+      "pkhtb r8, r9, r8, asr #16\n"
+      "pkhbt lr, r10, r11, lsl #16\n"
+      "pkhtb r10, r11, r10, asr #16\n" STORE_DOUBLE("r12", "lr", "r3", "")
+          STORE_DOUBLE("r12", "lr", "r4", ", ror #8") STORE_DOUBLE("r8", "r10", "r5", "")
+              STORE_DOUBLE("r8", "r10", "r6", ", ror #8")
+      "subs r2, r2, #1\n"
+      "bgt 2b\n"
+      "bmi 4f\n"
+      "3:\n"
+      "ldrd r12, r11, [sp, #8]\n"
+      "tbb [pc, r12]\n"
+      "8:\n"
+      ".byte (4f - 8b) / 2, (31f - 8b) / 2, (32f - 8b) / 2, (33f - 8b) / 2\n"
+      "33:\n"
+      "ldr r8, [r0]\n"
+      "ldr r9, [r0, r1]\n"
+      "add r0, r0, r1, lsl #1\n"
+      "ldr r10, [r0]\n"
+      "add r0, r0, r1\n"
+      "b 5b\n"
+      "31:\n"
+      "ldr r8, [r0]\n"
+      "add r0, r0, r1\n"
+      "mov r9, r11\n"
+      "b 7f\n"
+      "32:\n"
+      "ldr r8, [r0]\n"
+      "ldr r9, [r0, r1]\n"
+      "add r0, r0, r1, lsl #1\n"
+      "7:\n"
+      "pkhbt r12, r8, r9, lsl #16\n"
+      "pkhtb r8, r9, r8, asr #16\n" STORE_PAIR("r12", "r3", "") STORE_PAIR("r12", "r4", ", ror #8")
+          STORE_PAIR("r8", "r5", "") STORE_PAIR("r8", "r6", ", ror #8")
+      "4:\n"
+      "ldr r12, [sp, #4]\n"
+      "subs r12, r12, #1\n"
+      "str r12, [sp, #4]\n"
+      "bne 1b\n"
+      "add sp, sp, #16\n"
+      "pop {r4-r11, pc}\n");
+}
 
 #else
 
