@@ -20,9 +20,9 @@ from tflm_mcunet.schedule.schedule import Schedule
 from tflm_mcunet.schedule.stages import plan_stages, streamed_macs, with_cheaper_streams
 from tflm_mcunet.targets import Target
 from tflm_mcunet.tflite import read, verify, write
+from tflm_mcunet.tflm.best_form import best_form
 from tflm_mcunet.tflm.memory import memory
-from tflm_mcunet.tflm.rewrite import layer_plan
-from tflm_mcunet.tflm.stage_graph import has_stages, stage_graph
+from tflm_mcunet.tflm.stage_graph import has_stages
 from tflm_mcunet.tflm.stage_op import STAGE
 from tflm_mcunet.tflm.stage_reader import stage_family
 from tflm_mcunet.transforms import canonical, explicit_state
@@ -167,13 +167,15 @@ def convert(
             program, schedule, max_mac_overhead, prefer, input, room, family, spread_maps=False
         )
     grown = canonical(source, io=io, max_mac_overhead=max_mac_overhead)[0] if max_mac_overhead > 1 else graph
-    rewritten, after, more = _tflm_form(
-        source if io is None else graph, (graph, grown), dense, family or PORTABLE, target
-    )
-    notes = (*notes, *more)
+    # With the portable kernels the layers between cheaper streams are stock operators, of which few are better.
+    ways = [(dense, family)] if family not in ("", PORTABLE) else []
     if prefer == "sram" and schedule != "in_place":
-        # Its stages are more and shorter: in TFLite Micro each would be an operator with records of its own.
-        plan = _with_cheaper_streams(plan, input, family)
+        is_same, plan = dense is plan, _with_cheaper_streams(plan, input, family)
+        cheaper = plan if is_same else _with_cheaper_streams(dense, input, family)
+        ways = [(cheaper, family), *ways] if ways and cheaper is not dense else ways
+    ways.append((dense, PORTABLE))
+    rewritten, after, more = best_form(source if io is None else graph, (graph, grown), ways, target)
+    notes = (*notes, *more)
     if prefer == "speed" and plan.kind != "layer":
         share = f"{streamed_macs(plan)} of {total_macs(plan.graph)} MACs run row by row"
         notes = (*notes, f"prefer='speed': {share} in an arena of {plan.arena_bytes} bytes")
@@ -187,58 +189,6 @@ def convert(
         after_bytes=after,
         skipped=(*notes, *refused, *plan.notes),
     )
-
-
-def _tflm_form(
-    source: Graph, cleaned: tuple[Graph, Graph], plan: Schedule, family: str, target: Target | None
-) -> tuple[Graph, int, tuple[str, ...]]:
-    """What TFLite Micro runs: the Schedule's stages as operators, or whole layers where these need no more.
-
-    Args:
-        source: Graph. The model as it was given.
-        cleaned: the model after exact clean-ups, and the same where kernels may be padded with zero taps.
-        plan: Schedule.
-        family: str. Of the kernels, unless their scratch takes too much: then the portable ones.
-        target: Target or None.
-
-    Returns:
-        (Graph, its head in bytes, notes).
-    """
-    layer, head, notes = layer_plan(source, cleaned[0])
-    grown, grown_head, _ = layer_plan(source, cleaned[1])
-    if grown_head < head:
-        factor = total_macs(grown) / total_macs(source)
-        layer, head, notes = (
-            grown,
-            grown_head,
-            (f"zero taps fold PADs in TFLite Micro, for {factor:.3f}x MACs",),
-        )
-    if all(stage.plan is None for stage in plan.stages):
-        return layer, head, notes
-    if plan.graph.state:
-        return layer, head, (*notes, "in TFLite Micro every operator runs whole: the model has variables")
-    reasons: tuple[str, ...] = ()
-    for name in dict.fromkeys((family, PORTABLE)):
-        staged, reason = _staged(plan, name, head, target)
-        if staged is not None:
-            return staged, memory(staged).head_bytes or 0, reasons
-        reasons = (f"in TFLite Micro stages run the portable kernels: {reason}",)
-    return layer, head, (*notes, f"in TFLite Micro every operator runs whole: {reason}")
-
-
-def _staged(plan: Schedule, family: str, head_bytes: int, target: Target | None) -> tuple[Graph | None, str]:
-    """The graph with stages of one family's kernels, or None and why not: what takes no less than `head_bytes`."""
-    try:
-        staged = stage_graph(plan, family)
-    except UnsupportedOpError as error:
-        return None, error.message
-    staged_head = memory(staged).head_bytes
-    if staged_head is None or staged_head >= head_bytes:
-        return None, "stages need no smaller head there"
-    arena = memory(staged, 32, enum_bytes=1).arena_bytes or 0
-    if family != PORTABLE and target is not None and target.sram and arena > target.contiguous_sram:
-        return None, f"with those of {family} the arena of {arena} bytes does not fit {target.name}"
-    return staged, ""
 
 
 def _program_form(source: Graph, cleaned: Graph, io: str | None) -> tuple[Graph, tuple[str, ...]]:

@@ -17,7 +17,7 @@ from tflm_mcunet.codegen.family import FAMILIES
 from tflm_mcunet.errors import McuNetError, ModelError, ToolError, UnsupportedOpError
 from tflm_mcunet.graph import Graph
 from tflm_mcunet.schedule.layer import plan_layer
-from tflm_mcunet.schedule.stages import plan_stages
+from tflm_mcunet.schedule.stages import plan_stages, with_cheaper_streams
 from tflm_mcunet.tflite import read, without_metadata, write
 from tflm_mcunet.tflm import interpreter, stage_library
 from tflm_mcunet.tflm.memory import memory
@@ -31,6 +31,7 @@ from tflm_mcunet.tflm.stage_op import (
     OP_WORDS,
     ROUTINE,
     STAGE,
+    STAGE_WORDS,
     TENSOR_WORDS,
     WORDS_OF,
     sealed,
@@ -153,6 +154,37 @@ def test_other_names_of_a_map_stay_stock_operators_at_its_place():
         assert places[op.inputs[0]] == places[op.outputs[0]]
 
 
+def layered() -> Graph:
+    """A stream whose peak leaves its middle room for layers, which lie apart."""
+    b = GraphBuilder(6)
+    x = b.conv_2d(b.input((1, 32, 32, 3)), 16, (3, 3), activation="RELU6")
+    x = b.depthwise_conv_2d(x, (3, 3), stride=(2, 2), activation="RELU6")
+    for stride in (1, 2, 1):
+        y = b.conv_2d(x, 24, activation="RELU6")
+        x = b.conv_2d(b.depthwise_conv_2d(y, (3, 3), stride=(stride, stride)), 8)
+    return b.finish([b.fully_connected(b.mean(x, (1, 2)), 5)])
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_stages_that_follow_each_other_are_one_operator(family):
+    source = layered()
+    plan = with_cheaper_streams(plan_stages(canonical(source)[0], kinds=("layer", "stream")), family=family)
+    layers = [i for i, stage in enumerate(plan.stages) if stage.plan is None]
+    streams = [i for i, stage in enumerate(plan.stages) if stage.plan is not None]
+    assert len(streams) > 1 and min(streams) < min(layers)
+    graph = stage_graph(plan, family)
+    _, ran = exact_runs(source, graph, inferences=2)
+    assert ran.head_bytes == plan.arena_bytes + head_slack(plan, family)
+    stock = [op.type for op in graph.ops if op.custom_code != STAGE]
+    if family == "portable":
+        assert len(stock) > len(layers) / 2
+    else:
+        assert stock == ["MEAN", "FULLY_CONNECTED"]  # The mean of a whole map is no kernel of stages.
+    maps = [t for op in graph.ops if op.custom_code == STAGE for t in op.outputs]
+    assert len(maps) == len(set(maps))
+    assert len(maps) <= 2 * (len(stock) + 1), "maps inside an operator are none of the model's"
+
+
 @cache
 def small(family: str = "portable") -> Graph:
     """Three convolutions and a pool over the map; the first operator of its stages is what the tests damage."""
@@ -215,7 +247,7 @@ def test_tables_that_point_outside_are_refused_although_their_checksum_is_right(
     words = np.frombuffer(options, "<u4")
     inputs, outputs, tensors, stages, ops, operands, offsets, pointers = words[[5, 6, 9, 10, 11, 12, 13, 14]]
     maps = HEADER_WORDS
-    first_tensor = maps + 2 * (inputs + outputs) + stages
+    first_tensor = maps + 2 * (inputs + outputs) + STAGE_WORDS * stages
     first_op = first_tensor + TENSOR_WORDS * tensors
     first_operand = first_op + OP_WORDS * ops
     first_pointer = first_operand + (operands + 1) // 2 + offsets
@@ -223,7 +255,11 @@ def test_tables_that_point_outside_are_refused_although_their_checksum_is_right(
     changes = {
         "map offset": (maps, huge),
         "map size": (maps + 1, 1),
-        "stage": (first_tensor - 1, 99),
+        "stage of other operators": (first_tensor - STAGE_WORDS, 0x0063_0000),
+        "stage that begins later": (first_tensor - STAGE_WORDS, words[first_tensor - STAGE_WORDS] + 1),
+        "empty stage": (first_tensor - STAGE_WORDS, 0),
+        "stage of images": (first_tensor - STAGE_WORDS + 1, 0xFFFF_0002),
+        "fed stage": (first_tensor - STAGE_WORDS + 1, 0x0000_0001),
         "tensor offset": (first_tensor, huge),
         "row bytes": (first_tensor + 2, huge),
         "height": (first_tensor + 3, 0),
@@ -299,7 +335,7 @@ def test_a_routine_that_is_none_of_its_kernels_is_refused_although_the_checksum_
 
 def _first_op(words: np.ndarray) -> int:
     inputs, outputs, tensors, stages = (int(n) for n in words[[5, 6, 9, 10]])
-    return HEADER_WORDS + 2 * (inputs + outputs) + stages + TENSOR_WORDS * tensors
+    return HEADER_WORDS + 2 * (inputs + outputs) + STAGE_WORDS * stages + TENSOR_WORDS * tensors
 
 
 def test_a_model_without_its_offline_plan_says_so():

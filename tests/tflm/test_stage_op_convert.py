@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from stage_graphs import inputs_of, stream_network
+from stage_graphs import exact_runs, inputs_of, stream_network
 from tflm_graphs import needs_tflm
 
 from tflm_mcunet.builder import GraphBuilder
@@ -89,6 +89,18 @@ def test_stages_run_the_kernels_of_the_targets_core(target, family):
     allocated = interpreter.run(conversion.tflite).allocations
     assert allocated.head_bytes == conversion.after_bytes
     assert any(f"runs {family} kernels" in note for note in analyze(conversion.tflite).notes)
+
+
+@pytest.mark.parametrize("target", ["STM32F405", "ESP32-C3"])
+def test_generated_networks_of_a_target_equal_stock_tflm(target):
+    staged = 0
+    for seed in range(600, 625):
+        source = stream_network(seed)
+        conversion = convert(source, target, prefer="speed" if seed % 3 == 0 else "sram")
+        _, ran = exact_runs(source, read(conversion.tflite), seed=seed)
+        assert ran.head_bytes == conversion.after_bytes
+        staged += conversion.stage_kernels is not None
+    assert staged > 10
 
 
 def test_without_stages_no_kernels_are_named():

@@ -1,16 +1,19 @@
-"""A Schedule as a `.tflite` for TFLite Micro: each stage through which rows flow is one custom operator.
+"""A Schedule as a `.tflite` for TFLite Micro: stages through which rows flow are custom operators.
 
 Every place of a Schedule is an offset in one arena, and TFLite Micro's offline plan takes offsets that overlap. So the
-maps between stages lie where the Schedule says, and each stage's operator has one more output, its workspace, from the
-beginning of the arena to the last byte that the stage touches. What runs as a layer stays a stock operator.
+maps between operators lie where the Schedule says, and each custom operator has one more output, its workspace, from
+the beginning of the arena to the last byte that its stages touch. Stages that follow each other are one operator. What
+runs as a layer stays a stock operator. With the kernels of a core's family only what these do not compute does: layers
+beside streams join their operator, and all run as in the C++ program.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from tflm_mcunet.codegen.family import PORTABLE
+from tflm_mcunet.codegen.lower import lower
 from tflm_mcunet.codegen.program import Program, build_program
 from tflm_mcunet.errors import UnsupportedOpError
 from tflm_mcunet.graph import Graph, Op, Tensor
@@ -21,6 +24,7 @@ from tflm_mcunet.tflite import prune, without_metadata
 from tflm_mcunet.tflm.in_place import in_place_operands
 from tflm_mcunet.tflm.offline_plan import METADATA_NAME, with_offline_plan
 from tflm_mcunet.tflm.stage_check import require_apart
+from tflm_mcunet.tflm.stage_kernels import stage_kernels
 from tflm_mcunet.tflm.stage_op import STAGE, PackedStage, Run, Tables, pack_stage
 
 #: Operators that give their operand another name, which TFLite Micro does without a copy where both lie at one place.
@@ -38,7 +42,7 @@ def is_fed(schedule: Schedule) -> bool:
 
 
 def stage_graph(schedule: Schedule, family: str = PORTABLE) -> Graph:
-    """The graph in which each stage with a plan is one operator, with the Schedule as its offline plan.
+    """The graph in which stages with a plan are operators, with the Schedule as its offline plan.
 
     Args:
         schedule: Schedule. Its input resident.
@@ -53,8 +57,8 @@ def stage_graph(schedule: Schedule, family: str = PORTABLE) -> Graph:
     graph = schedule.graph
     _require(schedule)
     builder = _Builder(schedule, family)
-    for stage in schedule.stages:
-        builder.add(stage)
+    for number in range(len(schedule.stages)):
+        builder.add(number)
     for t in graph.outputs:
         builder.name(t)
     offsets = {t: o for t, o in builder.offsets.items() if not builder.tensors[t].is_constant}
@@ -94,31 +98,60 @@ class _Builder:
         self.workspaces: list[int] = []
         self.made = {*self.graph.inputs}
         self.needed = {*self.graph.outputs, *self.graph.consumers()}
+        self.groups = self._groups()
         self.packed = self._packed()
 
-    def _packed(self) -> Mapping[int, PackedStage]:
-        """First operator of a stage -> its operator, for the stages that stock kernels cannot run."""
+    def _groups(self) -> list[list[int]]:
+        """The positions of the stages that are one operator each, with at least one that stock kernels cannot run."""
+        groups: list[list[int]] = [[]]
+        wanted = set()
+        for i, stage in enumerate(self.schedule.stages):
+            if stage.plan is not None or not self._is_stock(stage):
+                wanted.add(i)
+            elif not self._joins(stage):
+                groups.append([])
+                continue
+            groups[-1].append(i)
+        return [group for group in groups if wanted.intersection(group)]
+
+    def _packed(self) -> Mapping[int, PackedStage | None]:
+        """Position of a stage -> its operator; None for those that came with one before."""
         schedule = self.schedule
-        wanted = [s.plan is not None or not self._is_stock(s) for s in schedule.stages]
-        kept = [
-            s if w else replace(s, ops=(), plan=None) for s, w in zip(schedule.stages, wanted, strict=True)
-        ]
+        taken = {i for group in self.groups for i in group}
+        kept = [s if i in taken else replace(s, ops=(), plan=None) for i, s in enumerate(schedule.stages)]
         # An input that nothing reads has no place in a Schedule; here the runtime gives it one.
         unread = [t for t in self.graph.inputs if t not in schedule.offsets]
         buffers = (*schedule.buffers, *(Buffer(t, 0, 0, 0, 0) for t in unread))
         program = build_program(replace(schedule, stages=tuple(kept), buffers=buffers), self.family)
         runs = _runs_by_stage(program, schedule)
-        return {
-            schedule.stages[i].ops[0]: pack_stage(
-                self.graph,
-                found,
-                program.tensors,
-                schedule.offsets,
-                schedule.stages[i].peak_bytes,
-                self.tables,
+        stock = {t for i, s in enumerate(schedule.stages) if i not in taken for t in self._read_by(s)}
+        needed = stock | {self.rows.alias.get(t, t) for t in self.graph.outputs}
+        found: dict[int, PackedStage | None] = {}
+        for group in self.groups:
+            own = [run for i in group for run in runs.get(i, ())]
+            read = _read(program, [run for i in runs if i not in group for run in runs[i]])
+            packed = pack_stage(
+                self.graph, own, program.tensors, schedule.offsets, needed | read, self.tables
             )
-            for i, found in runs.items()
-        }
+            found |= {group[0]: packed, **dict.fromkeys(group[1:])}
+        return found
+
+    def _read_by(self, stage: Stage) -> set[int]:
+        """The tensors that stock operators read, under the names that have a place."""
+        read = {t for i in stage.ops for t in self.graph.ops[i].inputs if t >= 0}
+        return read | {self.rows.alias[t] for t in read if t in self.rows.alias}
+
+    def _joins(self, stage: Stage) -> bool:
+        """Whether a layer that stock kernels can run is computed by the stages' operator beside it."""
+        ops = [i for i in stage.ops if not self._is_name(self.graph.ops[i])]
+        return not ops or (self.family != PORTABLE and all(self._is_ours(i) for i in ops))
+
+    def _is_ours(self, index: int) -> bool:
+        try:
+            call = lower(self.graph, index)
+        except UnsupportedOpError:
+            return False
+        return not call.whole and call.batch == 1 and call.kernel in stage_kernels()
 
     def _is_stock(self, stage: Stage) -> bool:
         """Whether TFLite Micro's own kernels can run a layer where the Schedule placed its maps."""
@@ -159,12 +192,14 @@ class _Builder:
                     return False
         return True
 
-    def add(self, stage: Stage) -> None:
+    def add(self, number: int) -> None:
         """Add the operators of a stage."""
-        packed = self.packed.get(stage.ops[0]) if stage.ops else None
-        if packed is not None:
-            self._add_packed(packed)
+        if number in self.packed:
+            packed = self.packed[number]
+            if packed is not None:
+                self._add_packed(packed)
             return
+        stage = self.schedule.stages[number]
         for index in stage.ops:
             op = self.graph.ops[index]
             if self._is_name(op):
@@ -206,8 +241,13 @@ def _runs_by_stage(program: Program, schedule: Schedule) -> dict[int, list[Run]]
         runs = found.setdefault(number, [])
         passes = _passes(schedule.stages[number])
         held = {s.tensor: s.row_bytes for s in passes[len(runs)].storages} if passes else {}
-        runs.append(Run(built.steps, held))
+        runs.append(Run(built.steps, held, schedule.stages[number].peak_bytes))
     return found
+
+
+def _read(program: Program, runs: Sequence[Run]) -> set[int]:
+    """The tensors of the graph that runs read."""
+    return {program.tensors[t].tensor for run in runs for step in run.steps for t in step.tensors[:-1]}
 
 
 def _passes(stage: Stage) -> tuple[StreamPlan, ...]:

@@ -208,15 +208,13 @@ _MEMBERS = {"uint8_t": (1, 1), "uint16_t": (2, 2), "int16_t": (2, 2), "uint32_t"
 
 
 @cache
-def structure_bytes(pointer_bytes: int) -> tuple[int, int, int, int]:
-    """Bytes of the C++ side's structures: StageData, Rows, Stage, StageOp.
+def structure_bytes(pointer_bytes: int) -> tuple[int, int, int]:
+    """Bytes of the C++ side's structures: StageData, Rows, StageOp.
 
     StageData holds three pointers, a StageOptions of nine, a Program, a Workspace of three, and one more pointer.
     """
-    rows, stage, op, program = (
-        _structure_bytes(name, pointer_bytes) for name in ("Rows", "Stage", "StageOp", "Program")
-    )
-    return 16 * pointer_bytes + program, rows, stage, op
+    rows, op, program = (_structure_bytes(name, pointer_bytes) for name in ("Rows", "StageOp", "Program"))
+    return 16 * pointer_bytes + program, rows, op
 
 
 def _structure_bytes(name: str, pointer_bytes: int) -> int:

@@ -1,11 +1,11 @@
-"""One stage of a Schedule as the options and operands of the operator TFLM_MCUNET_STAGE.
+"""Stages of a Schedule as the options and operands of the operator TFLM_MCUNET_STAGE.
 
 The layout of the options is told in `src/tflm/stage_options.h`; every number is a little-endian 32-bit word.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,7 +20,7 @@ from tflm_mcunet.tflm.stage_kernels import Pointer, StageRoutine, params_parts, 
 STAGE = "TFLM_MCUNET_STAGE"
 
 MAGIC, VERSION = 0x5355434D, 2
-HEADER_WORDS, MAP_WORDS, TENSOR_WORDS, OP_WORDS, POINTER_WORDS = 16, 2, 7, 12, 3
+HEADER_WORDS, MAP_WORDS, STAGE_WORDS, TENSOR_WORDS, OP_WORDS, POINTER_WORDS = 16, 2, 4, 7, 12, 3
 NONE, ROUTINE, WORDS_OF = 0xFFFFFFFF, 0xFFFFFFFE, 0xFFFFFFFD
 _NO_TENSOR = 0xFFFF
 _CHECKED = 4  # Words before the part that the checksum covers.
@@ -49,20 +49,23 @@ class Run:
     Args:
         steps: tuple of Step, as `build_program` makes them.
         row_bytes: mapping. Tensor -> bytes of one of its rows, where not the whole row is held.
+        peak_bytes: int. One past the last byte that is in use meanwhile, also by maps that only lie there: the scratch
+            that steps share begins there.
     """
 
     steps: tuple[Step, ...]
     row_bytes: Mapping[int, int]
+    peak_bytes: int
 
 
 @dataclass(frozen=True)
 class PackedStage:
-    """The operator of one stage.
+    """One operator.
 
     Args:
         inputs, outputs: tuple of int. The maps that it reads and writes, tensors of the graph.
         constants: tuple of int. Tensors of the graph, or of the tables.
-        workspace_bytes: int. One past the last byte of the arena that the stage touches.
+        workspace_bytes: int. One past the last byte of the arena that it touches.
         options: bytes.
     """
 
@@ -78,52 +81,63 @@ def pack_stage(
     runs: Sequence[Run],
     tensors: Sequence[Rows],
     offsets: Mapping[int, int],
-    peak_bytes: int,
+    needed: Collection[int],
     tables: Tables,
 ) -> PackedStage:
-    """The operator that runs a stage.
+    """The operator that runs one or several stages.
 
     Args:
         graph: Graph.
-        runs: sequence of Run. The stage.
+        runs: sequence of Run.
         tensors: sequence of Rows. What the steps' operands index.
         offsets: mapping. Tensor -> offset in the arena, for whole maps.
-        peak_bytes: int. One past the last byte that is in use while the stage runs, also by maps that only lie there.
-            Scratch that steps share lies there.
+        needed: collection of int. The tensors that are read elsewhere.
         tables: Tables. Takes the derived constants.
 
     Raises:
-        UnsupportedOpError: the operator cannot run the stage.
+        UnsupportedOpError: the operator cannot run the stages.
     """
     steps = [step for run in runs for step in run.steps]
     written = {tensors[s.tensors[-1]].tensor for s in steps}
     used = list(dict.fromkeys(t for s in steps for t in s.tensors))
     maps = dict.fromkeys(tensors[t].tensor for t in used if not tensors[t].is_constant)
     inputs = tuple(t for t in maps if t not in written)
-    outputs = tuple(t for t in maps if t in written and t in offsets)
+    outputs = tuple(t for t in maps if t in written and t in needed)
     row_bytes = _row_bytes(runs, tensors)
-    end = _end_bytes(graph, steps, tensors, row_bytes, (*inputs, *outputs), offsets)
-    behind = aligned(max(end, peak_bytes))
-    scratch_bytes = max(s.scratch_bytes for s in steps)
-    workspace_bytes = behind + scratch_bytes if scratch_bytes else end
+    ends = [offsets[t] + graph.tensors[t].size_bytes for t in (*inputs, *outputs)]
+    shared = [aligned(max(_end_bytes(run.steps, tensors, row_bytes), run.peak_bytes)) for run in runs]
+    for run, place in zip(runs, shared, strict=True):
+        scratch_bytes = max(s.scratch_bytes for s in run.steps)
+        ends.append(place + scratch_bytes if scratch_bytes else _end_bytes(run.steps, tensors, row_bytes))
+    workspace_bytes = max(ends)
 
     sections = _Sections(graph, tables, used)
     for number in used:
         sections.add_tensor(tensors[number], row_bytes[number])
     bases = len(sections.constants)
-    for step in steps:
-        scratch = behind if step.scratch_bytes else step.scratch_offset
-        # Whoever needs none is given an offset inside the workspace all the same.
-        sections.add_step(step, scratch if scratch <= workspace_bytes else 0)
+    for run, place in zip(runs, shared, strict=True):
+        for step in run.steps:
+            scratch = place if step.scratch_bytes else step.scratch_offset
+            # Whoever needs none is given an offset inside the workspace all the same.
+            sections.add_step(step, scratch if scratch <= workspace_bytes else 0)
     map_words = [n for t in (*inputs, *outputs) for n in (offsets[t], graph.tensors[t].size_bytes)]
     counts = [
         workspace_bytes, len(inputs), len(outputs), len(sections.constants), bases, len(used), len(runs),
         *sections.counts,
     ]  # fmt: skip
-    head = _bytes([*counts, *map_words, *(len(run.steps) for run in runs)])
+    head = _bytes([*counts, *map_words, *_stage_words(runs)])
     return PackedStage(
         inputs, outputs, tuple(sections.constants), workspace_bytes, sealed(head + sections.data)
     )
+
+
+def _stage_words(runs: Sequence[Run]) -> list[int]:
+    """The records of stages: first operator, how many, one image, nothing fed."""
+    words, first = [], 0
+    for run in runs:
+        words += [_halves(first, len(run.steps)), _halves(1, _NO_TENSOR), 0, 0]
+        first += len(run.steps)
+    return words
 
 
 class _Sections:
@@ -245,22 +259,18 @@ def _row_bytes(runs: Sequence[Run], tensors: Sequence[Rows]) -> dict[int, int]:
     return found
 
 
-def _end_bytes(
-    graph: Graph,
-    steps: Sequence[Step],
-    tensors: Sequence[Rows],
-    row_bytes: Mapping[int, int],
-    maps: Sequence[int],
-    offsets: Mapping[int, int],
-) -> int:
-    """One past the last byte of maps, rows and sums."""
-    ends = [offsets[t] + graph.tensors[t].size_bytes for t in maps]
-    for number, width in row_bytes.items():
+def _end_bytes(steps: Sequence[Step], tensors: Sequence[Rows], row_bytes: Mapping[int, int]) -> int:
+    """One past the last byte of rows, sums, and scratch inside the arena."""
+    ends = []
+    for number in {t for s in steps for t in s.tensors}:
         place = tensors[number]
         if not place.is_constant:
             last = max(place.row_offsets, default=place.offset + (place.slots - 1) * place.pitch_bytes)
-            ends.append(last + width)
-    ends += [s.scratch_offset + 4 * s.call.outputs[0].row_bytes for s in steps if s.call.is_sum]
+            ends.append(last + row_bytes[number])
+    for step in steps:
+        if not step.scratch_bytes:
+            sums = 4 * step.call.outputs[0].row_bytes if step.call.is_sum else step.call.scratch_bytes
+            ends.append(step.scratch_offset + sums if sums else 0)
     return max(ends)
 
 

@@ -23,6 +23,7 @@ from tflm_mcunet.tflm.stage_op import (
     POINTER_WORDS,
     ROUTINE,
     STAGE,
+    STAGE_WORDS,
     TENSOR_WORDS,
     VERSION,
 )
@@ -41,7 +42,7 @@ def _sections_of(op: Op) -> tuple[tuple[int, ...], np.ndarray, np.ndarray]:
         )
     counts = tuple(int(n) for n in words[:HEADER_WORDS])
     inputs, outputs, _, _, tensors, stages, ops, operands, offsets, pointers = counts[5:15]
-    at = HEADER_WORDS + MAP_WORDS * (inputs + outputs) + stages + TENSOR_WORDS * tensors
+    at = HEADER_WORDS + MAP_WORDS * (inputs + outputs) + STAGE_WORDS * stages + TENSOR_WORDS * tensors
     behind = at + OP_WORDS * ops
     first = behind + (operands + 1) // 2 + offsets
     records = words[at:behind].reshape(ops, OP_WORDS)
@@ -77,13 +78,13 @@ def stage_family(graph: Graph) -> str | None:
 def stage_memory(graph: Graph, op: Op, pointer_bits: int) -> KernelMemory:
     """What the operator takes from the arena besides its tensors: for `tflm.memory`."""
     pointer = pointer_bits // 8
-    data, rows, stage, stage_op = structure_bytes(pointer)
+    data, rows, stage_op = structure_bytes(pointer)
     counts, records, _ = _sections_of(op)
-    bases, tensors, stages, ops = counts[8:12]
+    bases, tensors, _, ops = counts[8:12]
     known = {kernel.number: kernel for kernel in named(op)[0]}
     windows = [1 if known[int(r[0])].is_sum else (int(r[1]) & 255) * (int(r[2]) & 65535) for r in records]
     pieces = [
-        (1 + bases) * pointer, max([1, *windows]) * pointer, tensors * rows, ops * stage_op, stages * stage,
+        (1 + bases) * pointer, max([1, *windows]) * pointer, tensors * rows, ops * stage_op,
         2 * (tensors + ops),
         *(pointer * known[int(r[0])].pointers + 4 * known[int(r[0])].words for r in records),
     ]  # fmt: skip

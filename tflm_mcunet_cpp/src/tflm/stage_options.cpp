@@ -171,7 +171,7 @@ size_t window_rows(const StageOptions& options, const StageKernels& registered) 
 }
 
 struct Memory {
-  uint8_t *bases, *window, *tensors, *ops, *stages, *counts;
+  uint8_t *bases, *window, *tensors, *ops, *counts;
 };
 
 Memory take_tables(const StageOptions& options, const StageKernels& registered, Pieces* pieces) {
@@ -181,7 +181,6 @@ Memory take_tables(const StageOptions& options, const StageKernels& registered, 
   memory.window = pieces->take(window_rows(options, registered) * sizeof(void*));
   memory.tensors = pieces->take(header[kTensors] * sizeof(Rows));
   memory.ops = pieces->take(header[kOps] * sizeof(StageOp));
-  memory.stages = pieces->take(header[kStages] * sizeof(Stage));
   memory.counts = pieces->take((header[kTensors] + header[kOps]) * sizeof(uint16_t));
   return memory;
 }
@@ -278,19 +277,21 @@ const char* read_options(const void* data, size_t bytes, StageOptions* options) 
     }
   }
   const uint64_t maps = static_cast<uint64_t>(header[kInputMaps] + header[kOutputMaps]) * kMapWords;
+  const uint64_t stages = static_cast<uint64_t>(header[kStages]) * kStageWords;
   const uint64_t tensors = static_cast<uint64_t>(header[kTensors]) * kTensorWords;
   const uint64_t ops = static_cast<uint64_t>(header[kOps]) * kOpWords;
   const uint64_t operands = (static_cast<uint64_t>(header[kOperands]) + 1) / 2;
   const uint64_t pointers = static_cast<uint64_t>(header[kPointers]) * kPointerWords;
-  if (kHeaderWords + maps + header[kStages] + tensors + ops + operands + header[kOffsets] + pointers +
+  if (kHeaderWords + maps + stages + tensors + ops + operands + header[kOffsets] + pointers +
           header[kParams] !=
       header[kWords]) {
     return "its tables do not fill its options";
   }
   options->header = header;
   options->maps = header + kHeaderWords;
-  options->stages = options->maps + maps;
-  options->tensors = options->stages + header[kStages];
+  static_assert(sizeof(Stage) == kStageWords * 4, "a Stage has no pointers");
+  options->stages = reinterpret_cast<const Stage*>(options->maps + maps);
+  options->tensors = options->maps + maps + stages;
   options->ops = options->tensors + tensors;
   options->operands = reinterpret_cast<const uint16_t*>(options->ops + ops);
   options->offsets = options->ops + ops + operands;
@@ -305,12 +306,16 @@ const char* check_options(const StageOptions& options, const StageConstants& con
   if (header[kOps] == 0 || header[kBases] > header[kConstants]) {
     return "it has no operators, or operands that are not there";
   }
-  uint64_t staged = 0;
+  uint32_t staged = 0;
   for (uint32_t i = 0; i < header[kStages]; ++i) {
-    staged += options.stages[i];
-    if (options.stages[i] == 0) {
-      return "a stage is empty";
+    const Stage& stage = options.stages[i];
+    if (stage.op_count == 0 || stage.batch != 1 || stage.fed != kNoTensor) {
+      return "a stage is empty, or fed";
     }
+    if (stage.first_op != staged) {
+      return "its stages do not follow each other";
+    }
+    staged += stage.op_count;
   }
   if (staged != header[kOps]) {
     return "its stages do not cover its operators";
@@ -376,21 +381,14 @@ void build_stage(const StageOptions& options, const StageConstants& constants, c
     fill_params(options, constants, kernels, op, kernel, params);
     fill_op(options, op, kernel, params, ops + i);
   }
-  Stage* stages = reinterpret_cast<Stage*>(tables.stages);
-  uint32_t first = 0;
   for (uint32_t i = 0; i < header[kStages]; ++i) {
-    stages[i] = Stage();
-    stages[i].first_op = static_cast<uint16_t>(first);
-    stages[i].op_count = static_cast<uint16_t>(options.stages[i]);
-    stages[i].batch = 1;
-    stages[i].fed = kNoTensor;
-    link_ops(ops, first, first + options.stages[i]);
-    first += options.stages[i];
+    const Stage& stage = options.stages[i];
+    link_ops(ops, stage.first_op, static_cast<uint32_t>(stage.first_op) + stage.op_count);
   }
   built->program = Program();
   built->program.tensors = tensors;
   built->program.ops = ops;
-  built->program.stages = stages;
+  built->program.stages = options.stages;
   built->program.stage_count = static_cast<uint16_t>(header[kStages]);
   built->program.tensor_count = static_cast<uint16_t>(header[kTensors]);
   built->program.op_count = static_cast<uint16_t>(header[kOps]);

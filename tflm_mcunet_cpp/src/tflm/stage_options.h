@@ -3,7 +3,7 @@
 //
 // After the header (kMagic .. kParams) follow these sections, without gaps:
 //   maps      2 words each: planned offset in the arena, bytes; the inputs', then the outputs'
-//   stages    1 word each: how many operators; the engine runs them one after the other
+//   stages    4 words each, a Stage as it lies in memory; the engine runs them one after the other
 //   tensors   7 words each: offset, pitch, row bytes, height | slots << 16, step | phase << 16,
 //             base (0 the workspace, k constant k - 1 of the first kBases), first row offset or kNone
 //   ops      12 words each: kernel, inputs | outputs << 8 | first operand << 16, kernel_h | stride_h << 16,
@@ -52,6 +52,7 @@ enum StageHeader {
 };
 
 constexpr uint32_t kMapWords = 2;
+constexpr uint32_t kStageWords = 4;
 constexpr uint32_t kTensorWords = 7;
 constexpr uint32_t kOpWords = 12;
 constexpr uint32_t kPointerWords = 3;
@@ -60,7 +61,7 @@ constexpr uint32_t kPointerWords = 3;
 struct StageOptions {
   const uint32_t* header;
   const uint32_t* maps;
-  const uint32_t* stages;
+  const Stage* stages;
   const uint32_t* tensors;
   const uint32_t* ops;
   const uint16_t* operands;
