@@ -200,13 +200,13 @@ extern const char tflm_mcunet_3x3_even_6[];
 extern const char tflm_mcunet_3x3_even_8[];
 }
 
-const Core3x3 kOutputs3x3Stride1Shift6 = {outputs_1_6, tflm_mcunet_3x3_loop_1_6, 76, tflm_mcunet_3x3_odd_6,
-                                          tflm_mcunet_3x3_even_6};
-const Core3x3 kOutputs3x3Stride1Shift8 = {outputs_1_8, tflm_mcunet_3x3_loop_1_8, 76, tflm_mcunet_3x3_odd_8,
-                                          tflm_mcunet_3x3_even_8};
-const Core3x3 kOutputs3x3Stride2Shift8 = {outputs_2, tflm_mcunet_3x3_loop_2, 40, nullptr, nullptr};
-const Core3x3 kSums3x3Stride1 = {sums_1, nullptr, 0, nullptr, nullptr};
-const Core3x3 kSums3x3Stride2 = {sums_2, nullptr, 0, nullptr, nullptr};
+const Core3x3 kOutputs3x3Stride1Shift6 = {outputs_1_6,           tflm_mcunet_3x3_loop_1_6, 76,
+                                          tflm_mcunet_3x3_odd_6, tflm_mcunet_3x3_even_6,   nullptr};
+const Core3x3 kOutputs3x3Stride1Shift8 = {outputs_1_8,           tflm_mcunet_3x3_loop_1_8, 76,
+                                          tflm_mcunet_3x3_odd_8, tflm_mcunet_3x3_even_8,   nullptr};
+const Core3x3 kOutputs3x3Stride2Shift8 = {outputs_2, tflm_mcunet_3x3_loop_2, 40, nullptr, nullptr, nullptr};
+const Core3x3 kSums3x3Stride1 = {sums_1, nullptr, 0, nullptr, nullptr, finish_sums};
+const Core3x3 kSums3x3Stride2 = {sums_2, nullptr, 0, nullptr, nullptr, finish_sums};
 
 void set_code_of_3x3(const Core3x3& core, int32_t stride, Job3x3* job) {
   if (core.loop == nullptr) {
@@ -307,11 +307,11 @@ void prepare_rows_3x3(const int32_t* stream, Weights3x3* weights, int32_t channe
   }
 }
 
-const Core3x3 kOutputs3x3Stride1Shift6 = {rows_of_channels<1, 6>, nullptr, 0, nullptr, nullptr};
-const Core3x3 kOutputs3x3Stride1Shift8 = {rows_of_channels<1, 8>, nullptr, 0, nullptr, nullptr};
-const Core3x3 kOutputs3x3Stride2Shift8 = {rows_of_channels<2, 8>, nullptr, 0, nullptr, nullptr};
-const Core3x3 kSums3x3Stride1 = {rows_of_channels<1, 0>, nullptr, 0, nullptr, nullptr};
-const Core3x3 kSums3x3Stride2 = {rows_of_channels<2, 0>, nullptr, 0, nullptr, nullptr};
+const Core3x3 kOutputs3x3Stride1Shift6 = {rows_of_channels<1, 6>, nullptr, 0, nullptr, nullptr, nullptr};
+const Core3x3 kOutputs3x3Stride1Shift8 = {rows_of_channels<1, 8>, nullptr, 0, nullptr, nullptr, nullptr};
+const Core3x3 kOutputs3x3Stride2Shift8 = {rows_of_channels<2, 8>, nullptr, 0, nullptr, nullptr, nullptr};
+const Core3x3 kSums3x3Stride1 = {rows_of_channels<1, 0>, nullptr, 0, nullptr, nullptr, finish_sums};
+const Core3x3 kSums3x3Stride2 = {rows_of_channels<2, 0>, nullptr, 0, nullptr, nullptr, finish_sums};
 
 #endif
 

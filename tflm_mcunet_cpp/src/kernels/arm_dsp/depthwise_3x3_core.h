@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "finish_sums.h"
 #include "simd.h"
 
 namespace tflm_mcunet {
@@ -63,6 +64,7 @@ struct Core3x3 {
   int32_t block_bytes;  // one of the four
   const char* odd;      // the last output of an odd number
   const char* even;
+  FinishSums* finish;  // of sums, nullptr of outputs
 };
 
 // Outputs are (sum * multiplier >> 32) >> shift, as int8: biases hold the output's zero point and what

@@ -9,6 +9,7 @@
 #include "depthwise_3x3_core.h"
 #include "depthwise_3x3_widen.h"
 #include "finish.h"
+#include "finish_sums.h"
 
 namespace tflm_mcunet {
 namespace arm_dsp {
@@ -74,14 +75,15 @@ inline Job3x3 job_of_3x3(const DepthwiseDsp3x3& conv, int32_t count, const Unit3
 // What the core does not: the sign fix, the clamps, and any shift; of the sums of one channel.
 inline void finish_3x3(const DepthwiseDsp3x3& conv, const int32_t* sums, int32_t count, int32_t channel,
                        int8_t* out) {
-  const int32_t multiplier = conv.stream[channel * kStreamWords3x3 + 1];
   const int32_t* const own = conv.stream + conv.channels * kStreamWords3x3 + 2 * channel;
-  const int32_t fix = conv.finish == kSaturate ? 0 : 128;
-  for (int32_t i = 0; i < count; ++i, out += conv.output_step) {
-    const int32_t value = fixed(sums[i], multiplier, own[0], own[1], fix);
-    *out = static_cast<int8_t>(value < conv.output_min ? conv.output_min
-                                                       : (value > conv.output_max ? conv.output_max : value));
-  }
+  const SumsEnding ending = {conv.stream[channel * kStreamWords3x3 + 1],
+                             own[0],
+                             own[1],
+                             conv.finish == kSaturate ? 0 : -128,
+                             conv.output_step,
+                             conv.output_min,
+                             conv.output_max};
+  conv.core->finish(&ending, sums, count, out);
 }
 
 }  // namespace arm_dsp

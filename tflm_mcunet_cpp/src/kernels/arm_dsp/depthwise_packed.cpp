@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "depthwise_packed_core.h"
+#include "finish_sums.h"
 
 namespace tflm_mcunet {
 namespace {
@@ -199,17 +200,11 @@ class DepthwisePacked {
   }
 
   void finish(const int32_t* sums, int32_t channel, int8_t* out) const {
-    const int32_t stream_words = stream_words_of();
-    const int32_t* const stream = conv_.stream + channel * stream_words;
-    const int32_t shift = shift_of(channel);
-    const int32_t fix = conv_.finish == arm_dsp::kSaturate ? 0 : 1 << 10;
-    for (int32_t i = 0; i < count_; ++i, out += conv_.channels) {
-      const int32_t constant = stream[2] - (sums[i] < 0 ? fix : 0);
-      const int32_t value = arm_dsp::scale(sums[i], stream[1], constant) >> shift;
-      *out = static_cast<int8_t>(value < conv_.output_min
-                                     ? conv_.output_min
-                                     : (value > conv_.output_max ? conv_.output_max : value));
-    }
+    const int32_t* const stream = conv_.stream + channel * stream_words_of();
+    const int32_t below_zero = conv_.finish == arm_dsp::kSaturate ? 0 : -(1 << 10);
+    const arm_dsp::SumsEnding ending = {stream[1],      stream[2],        shift_of(channel), below_zero,
+                                        conv_.channels, conv_.output_min, conv_.output_max};
+    arm_dsp::finish_sums(&ending, sums, count_, out);
   }
 
   const DepthwisePackedDsp& conv_;
