@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import drawn_ops
+import numpy as np
 import pytest
 from hypothesis import given
 from kernel_check import batches, in_batches, inputs
-from kernel_graphs import assorted
+from kernel_graphs import assorted, huge_biases, next_to_thresholds, turned, with_odd_channels
 from kernel_program import dsp_files, write_kernel_program
 from test_kernels import REGISTER, network
 from test_kernels_on_core import bottleneck
@@ -38,8 +40,8 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
-def assert_equal(graph: Graph, library: Path) -> None:
-    model, feed = tflite.write(graph), inputs(graph)
+def assert_equal(graph: Graph, library: Path, feeds: int = 2) -> None:
+    model, feed = tflite.write(graph), inputs(graph, feeds)
     stock = interpreter.run(model, feed)
     ours = interpreter.run(model, feed, custom_ops=[(library, REGISTER)])
     assert [o.tobytes() for i in ours.outputs for o in i] == [o.tobytes() for i in stock.outputs for o in i]
@@ -74,6 +76,36 @@ def test_assorted_shapes_compute_the_bytes_of_tflite_micro(library: Path) -> Non
         assert_equal(assorted(seed), library)
 
 
+def test_channels_that_training_left_without_weights_compute_the_bytes_of_tflite_micro(
+    library: Path,
+) -> None:
+    for seed in range(40):
+        assert_equal(with_odd_channels(assorted(seed, 4), seed), library)
+
+
+@pytest.mark.parametrize("make", [huge_biases, next_to_thresholds, turned])
+def test_layers_at_the_limits_compute_the_bytes_of_tflite_micro(
+    make: Callable[[], Graph], library: Path, tmp_path: Path
+) -> None:
+    graph = make()
+    shape = graph.tensors[graph.inputs[0]].shape
+    values = np.random.default_rng(1).integers(-3, 4, shape).astype(np.int8)
+    feed = [*inputs(graph), [values]]
+    stock = interpreter.run(tflite.write(graph), feed).outputs
+    ours = interpreter.run(tflite.write(graph), feed, custom_ops=[(library, REGISTER)]).outputs
+    assert [o[0].tobytes() for o in ours] == [o[0].tobytes() for o in stock]
+    write_kernel_program(graph, package_folder("xmos_ai_tools", "runtime", "include"), tmp_path / "program")
+    ran = run_program(tmp_path / "program", feed, on="qemu:cortex-m4")
+    assert [o[0] for o in ran.outputs] == [o[0].tobytes() for o in stock]
+
+
+@pytest.mark.parametrize("name", ["mcunet_vww_80", "mcunet-320kb-1mb_imagenet", "mlperf_vww_96_int8"])
+def test_reference_models_compute_the_bytes_of_tflite_micro(
+    name: str, shared_models: Path, library: Path
+) -> None:
+    assert_equal(tflite.read(shared_models / f"{name}.tflite"), library, feeds=1)
+
+
 def test_a_network_computes_the_bytes_of_tflite_micro(library: Path) -> None:
     for graph in (network(), bottleneck()):
         assert_equal(graph, library)
@@ -102,9 +134,12 @@ def test_a_core_executes_fewer_instructions_for_the_same_bytes(
         )
 
 
+@pytest.mark.parametrize("is_odd", [False, True])
 @pytest.mark.parametrize("seed", range(6))
-def test_a_core_computes_the_bytes_of_tflite_micro_whatever_the_shapes(seed: int, tmp_path: Path) -> None:
-    graph = assorted(seed)
+def test_a_core_computes_the_bytes_of_tflite_micro_whatever_the_layers(
+    seed: int, is_odd: bool, tmp_path: Path
+) -> None:
+    graph = with_odd_channels(assorted(seed), seed) if is_odd else assorted(seed)
     feed = inputs(graph)
     write_kernel_program(graph, package_folder("xmos_ai_tools", "runtime", "include"), tmp_path / "program")
     ran = run_program(tmp_path / "program", feed, on="qemu:cortex-m4")

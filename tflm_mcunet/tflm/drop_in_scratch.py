@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from tflm_mcunet.codegen.call import Call
+from tflm_mcunet.codegen.gemmlowp import INT32_MAX, requantize
 from tflm_mcunet.codegen.lower import lower
 from tflm_mcunet.graph import Graph, Op
 
 #: Cores for which compilers say that they have it.
 DSP_CORES = frozenset({"cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55", "cortex-m85"})
 
-#: (least shift, most shift, what every sum stays below): `UnpackedLimits`.
-_DOT, _PLANES = (-22, -1, 1 << 30), (-16, -1, 1 << 24)
+
+class _Limits(NamedTuple):
+    """`UnpackedLimits`."""
+
+    least: int
+    most: int
+    sum: int
+    is_saturated: bool
+
+
+_DOT, _PLANES = _Limits(-22, -1, 1 << 30, True), _Limits(-16, -1, 1 << 24, False)
 
 #: `kMostWindows` and `kMostPlanes`.
 _MOST_BYTES = 2048
@@ -28,31 +38,62 @@ def scratch_bytes(graph: Graph, op: Op, pointer_bytes: int) -> int:
     """Bytes that the kernel of a convolution asks for while it runs; 0 where it takes none."""
     call = lower(graph, graph.ops.index(op))
     if op.type == "CONV_2D":
-        return _conv(call, pointer_bytes)
-    return _depthwise(call, op, pointer_bytes) if op.type == "DEPTHWISE_CONV_2D" else 0
+        return _conv(graph, op, call, pointer_bytes)
+    return _depthwise(graph, op, call, pointer_bytes) if op.type == "DEPTHWISE_CONV_2D" else 0
 
 
-def _is_within(fields: Mapping[str, Any], taps: int, limits: tuple[int, int, int]) -> bool:
-    """`is_within`: every channel has a positive multiplier, a shift to the right, and sums of so many bits."""
-    shift, multiplier = fields["shift"].values, fields["multiplier"].values
-    bias = fields["bias"].values.astype(np.int64) if fields["bias"] else None
-    # A power of two that no bias exceeds in magnitude.
-    most = 0 if bias is None else 1 << int((bias ^ (bias >> 31)).max()).bit_length()
-    largest = taps * 128 * 255 + most
-    is_shifted = limits[0] <= shift.min() and shift.max() <= limits[1]
-    return bool(multiplier.min() > 0 and is_shifted and largest < limits[2])
+def _fits(graph: Graph, op: Op, fields: Mapping[str, Any], limits: _Limits) -> bool:
+    """Whether `fit_limits` finds every channel inside, or one that it may change; signs are the caller's."""
+    shifts, multipliers = fields["shift"].values, fields["multiplier"].values
+    weights = graph.tensors[op.inputs[1]].array().astype(np.int64)
+    is_depthwise = op.type == "DEPTHWISE_CONV_2D"
+    weights = weights.reshape(-1, len(shifts)).T if is_depthwise else weights.reshape(len(shifts), -1)
+    zeros = np.zeros(len(shifts), np.int64)
+    bias = fields["bias"].values.astype(np.int64) if fields["bias"] else zeros
+    products = weights.shape[1] * 128 * 255
+    is_inside = (multipliers != 0) & (limits.least <= shifts) & (shifts <= limits.most)
+    for c in np.flatnonzero(~(is_inside & (products + abs(bias) < limits.sum))):
+        ends = (
+            weights[c] * -(128 + fields["input_zero_point"]),
+            weights[c] * (127 - fields["input_zero_point"]),
+        )
+        exact = np.minimum(*ends).sum(), np.maximum(*ends).sum()
+        scale = int(multipliers[c]), int(shifts[c])
+        rough = bias[c] - products, bias[c] + products
+        if not _is_settled(fields, limits, scale, rough) and not _is_settled(
+            fields, limits, scale, (bias[c] + exact[0], bias[c] + exact[1])
+        ):
+            return False
+    return True
+
+
+def _is_settled(
+    fields: Mapping[str, Any], limits: _Limits, scale: tuple[int, int], sums: tuple[int, int]
+) -> bool:
+    """Whether the output of a channel outside is the same at both ends, and with a multiplier that is inside."""
+    (multiplier, shift), (least, most) = scale, sums
+    is_small = least > -limits.sum and most < limits.sum
+    is_left = multiplier != 0 and shift > limits.most
+    if max(-least, most) > INT32_MAX or is_left or not (is_small or limits.is_saturated):
+        return False
+    inside = limits.least if multiplier == 0 else max(shift, limits.least)
+    fewer = 0 if multiplier == 0 else multiplier >> (inside - shift)
+    seen = np.clip(least, -limits.sum, limits.sum - 1), np.clip(most, -limits.sum, limits.sum)
+    scaled = requantize(np.array([least, most]), multiplier, shift), requantize(np.array(seen), fewer, inside)
+    outputs = np.concatenate(scaled) + fields["output_zero_point"]
+    return bool(np.unique(np.clip(outputs, fields["output_min"], fields["output_max"])).size == 1)
 
 
 def _padded(values: int) -> int:
     return -(-values // 4) * 4
 
 
-def _conv(call: Call, pointer_bytes: int) -> int:
+def _conv(graph: Graph, op: Op, call: Call, pointer_bytes: int) -> int:
     fields = call.params.fields
     height, width, channels = fields["kernel_h"], fields["kernel_w"], fields["input_channels"]
     taps = height * width * channels
     is_plain = fields["group_channels"] == channels and fields["dilation_w"] == 1 and taps >= 4
-    if not is_plain or not _is_within(fields, taps, _DOT):
+    if not is_plain or not _fits(graph, op, fields, _DOT):
         return 0
     values = _padded(taps)
     block = 4 if 8 * values <= _MOST_BYTES else 2
@@ -60,14 +101,14 @@ def _conv(call: Call, pointer_bytes: int) -> int:
     return height * pointer_bytes + 2 * block * values + (values if is_gathered else 0)
 
 
-def _depthwise(call: Call, op: Op, pointer_bytes: int) -> int:
+def _depthwise(graph: Graph, op: Op, call: Call, pointer_bytes: int) -> int:
     fields = call.params.fields
     height, width, stride = fields["kernel_h"], fields["kernel_w"], fields["stride_w"]
     is_plain = fields["depth_multiplier"] == 1 and fields["dilation_w"] == 1 and fields["input_channels"] >= 4
     rows_of_map, stride_h = call.outputs[0].height, int(op.options["stride_h"])
     is_dilated = op.options.get("dilation_h_factor", 1) != 1
     takes = is_plain and width <= 7 and stride <= 2
-    if not takes or not _is_within(fields, height * width, _PLANES):
+    if not takes or fields["multiplier"].values.min() < 0 or not _fits(graph, op, fields, _PLANES):
         return 0
     kernel = 3 if width <= 3 else 5 if width <= 5 else 7
     words = (-(-call.width // 6) * 6 * stride + kernel) // 2 + 1

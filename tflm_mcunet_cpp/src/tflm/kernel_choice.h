@@ -9,6 +9,7 @@
 #include "../kernels/conv_2d.h"
 #include "../kernels/depthwise_conv_2d.h"
 #include "../kernels/fully_connected.h"
+#include "kernel_limits.h"
 #include "kernel_rows.h"
 #include "kernel_weighted.h"
 
@@ -23,17 +24,15 @@
 // The first two return the bytes of scratch that the kernel takes.
 namespace tflm_mcunet {
 
-inline bool is_within(const Weighted& weighted, const arm_dsp::UnpackedLimits& limits) {
-  return weighted.all.are_positive && weighted.all.least_shift >= limits.least_shift &&
-         weighted.all.most_shift <= limits.most_shift && weighted.largest_sum < limits.sum;
-}
-
-inline int32_t choose_conv(const Weighted& weighted, Conv2D* conv, RowWalk* walk) {
+inline int32_t choose_conv(const Weighted& weighted, const WeightLayout& layout, Conv2D* conv,
+                           RowWalk* walk) {
   walk->kernel = conv_2d_row;
-  if (!is_within(weighted, arm_dsp::kUnpackedDot) || !conv_2d_unpacked_takes(*conv)) {
+  const Fit fit =
+      conv_2d_unpacked_takes(*conv) ? fit_limits(weighted, layout, arm_dsp::kUnpackedDot) : Fit::kNone;
+  if (fit == Fit::kNone) {
     return 0;
   }
-  walk->kernel = conv_2d_unpacked_row;
+  walk->kernel = fit == Fit::kSigned ? conv_2d_unpacked_signed_row : conv_2d_unpacked_row;
   if (conv->kernel_h == 1 && conv->kernel_w == 1 && conv->stride_w == 1 && walk->stride_h == 1) {
     // Every pixel by itself: all are one row, which has fewer ends.
     conv->input_width *= walk->images * walk->input_height;
@@ -42,10 +41,12 @@ inline int32_t choose_conv(const Weighted& weighted, Conv2D* conv, RowWalk* walk
   return conv_2d_unpacked_scratch(*conv);
 }
 
-inline int32_t choose_depthwise(const Weighted& weighted, DepthwiseUnpacked* params, RowWalk* walk) {
+inline int32_t choose_depthwise(const Weighted& weighted, const WeightLayout& layout,
+                                DepthwiseUnpacked* params, RowWalk* walk) {
   const DepthwiseConv2D& conv = params->conv;
   params->stride_h = walk->stride_h;
-  if (!is_within(weighted, arm_dsp::kUnpackedPlanes) || !depthwise_conv_2d_unpacked_takes(conv)) {
+  if (!depthwise_conv_2d_unpacked_takes(conv) ||
+      fit_limits(weighted, layout, arm_dsp::kUnpackedPlanes) != Fit::kPositive) {
     walk->kernel = depthwise_conv_2d_row;
     return 0;
   }
@@ -56,8 +57,9 @@ inline int32_t choose_depthwise(const Weighted& weighted, DepthwiseUnpacked* par
   return depthwise_conv_2d_unpacked_scratch(*params, walk->output_width);
 }
 
-inline RowKernel choose_dense(const Weighted& weighted) {
-  return is_within(weighted, arm_dsp::kUnpackedDot) ? fully_connected_unpacked_row : fully_connected_row;
+inline RowKernel choose_dense(const Weighted& weighted, const WeightLayout& layout) {
+  const bool is_taken = fit_limits(weighted, layout, arm_dsp::kUnpackedDot) == Fit::kPositive;
+  return is_taken ? fully_connected_unpacked_row : fully_connected_row;
 }
 
 // Prepare lets no sum shift to the left.
@@ -69,17 +71,17 @@ constexpr RowKernel kSumRow = sum_exact_dsp_row;
 
 namespace tflm_mcunet {
 
-inline int32_t choose_conv(const Weighted&, Conv2D*, RowWalk* walk) {
+inline int32_t choose_conv(const Weighted&, const WeightLayout&, Conv2D*, RowWalk* walk) {
   walk->kernel = conv_2d_row;
   return 0;
 }
 
-inline int32_t choose_depthwise(const Weighted&, DepthwiseUnpacked*, RowWalk* walk) {
+inline int32_t choose_depthwise(const Weighted&, const WeightLayout&, DepthwiseUnpacked*, RowWalk* walk) {
   walk->kernel = depthwise_conv_2d_row;
   return 0;
 }
 
-inline RowKernel choose_dense(const Weighted&) { return fully_connected_row; }
+inline RowKernel choose_dense(const Weighted&, const WeightLayout&) { return fully_connected_row; }
 
 constexpr RowKernel kSumRow = sum_row;
 

@@ -53,15 +53,16 @@ const char* prepare_dense(const Operator& op, DenseData* data) {
   if (is_layer && !has_bias_scale(weighted)) {
     return "the bias's scale is not input scale times weight scale";
   }
-  if (const char* wrong =
-          prepare_weighted(op, {units, depth, depth, 1}, given->activation, is_layer, &weighted)) {
+  const WeightLayout layout = {units, depth, depth, 1};
+  if (const char* wrong = prepare_weighted(op, layout, given->activation, is_layer, &weighted)) {
     return wrong;
   }
   fill_weighted(weighted, &data->params);
   data->params.depth = depth;
   const void** window = static_cast<const void**>(op.keep(sizeof(void*)));
   const int32_t vectors = weighted.input.elements / depth;
-  data->walk = {choose_dense(weighted), window, 1, vectors, depth, vectors, units, units, 1, 1, 1, 0, -1};
+  data->walk = {
+      choose_dense(weighted, layout), window, 1, vectors, depth, vectors, units, units, 1, 1, 1, 0, -1};
   return window == nullptr ? kNoMemory : nullptr;
 }
 

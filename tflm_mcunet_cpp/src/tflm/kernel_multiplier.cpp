@@ -69,8 +69,22 @@ void set_quotient(const Parts& dividend, const Parts& divisor, arm_dsp::Multipli
   job->large = small + 1;
 }
 
-// Shifts of the multipliers that nearly all layers have: the complement is a number of 4 bits.
+// Complements of the shifts that nearly all layers have, and of those in which training has left some
+// channels without weights.
 constexpr uint32_t kUsualShifts = 15;
+constexpr uint32_t kSmallShifts = 31;
+
+// Makes multipliers below 2^-32 zero. Whether there are none.
+bool drop_smallest(int32_t count, int32_t* multiplier, int8_t* shift) {
+  bool is_none = true;
+  for (int32_t i = 0; i < count; ++i) {
+    if (shift[i] == -32) {
+      multiplier[i] = shift[i] = 0;
+      is_none = false;
+    }
+  }
+  return is_none;
+}
 
 // What a job found, and one division for each where there is none, or where a float is not as it expects.
 Multipliers checked(float first, const float* second, int32_t count, float divisor,
@@ -152,9 +166,14 @@ Multipliers quantize_quotients(float first, const float* second, int32_t count, 
   arm_dsp::MultipliersJob job = {second, multiplier, shift, second + count, 0, 0, 0, 0, 0};
   set_quotient(a, c, &job);
   const bool is_decided = arm_dsp::multipliers(&job);
-  // No float that is negative, or not normal, has a usual shift then.
-  if (is_decided && job.complements <= kUsualShifts && job.exponent < -17 && job.exponent > -256) {
+  // No float that is negative, or not normal, has one of these shifts then.
+  const bool is_usual = is_decided && job.exponent < -33 && job.exponent > -256;
+  if (is_usual && job.complements <= kUsualShifts) {
     return {true, -16, -1};
+  }
+  if (is_usual && job.complements <= kSmallShifts) {
+    const bool are_positive = drop_smallest(count, multiplier, shift);
+    return {are_positive, -31, are_positive ? -1 : 0};
   }
   return checked(first, second, count, divisor, is_decided ? &job : nullptr, multiplier, shift);
 }

@@ -101,15 +101,15 @@ const char* prepare_conv(const Operator& op, SpatialData* data) {
     return wrong;
   }
   const int32_t taps = weighted.weights.elements / channels;
-  if (const char* wrong =
-          prepare_weighted(op, {channels, taps, taps, 1}, options.activation, false, &weighted)) {
+  const WeightLayout layout = {channels, taps, taps, 1};
+  if (const char* wrong = prepare_weighted(op, layout, options.activation, false, &weighted)) {
     return wrong;
   }
   fill_weighted(weighted, &data->conv);
   fill_window(weighted, options, pad_left, &data->conv);
   data->conv.group_channels = group;
   data->conv.output_channels = channels;
-  return prepare_memory(op, choose_conv(weighted, &data->conv, &data->walk), &data->walk);
+  return prepare_memory(op, choose_conv(weighted, layout, &data->conv, &data->walk), &data->walk);
 }
 
 const char* prepare_depthwise(const Operator& op, SpatialData* data) {
@@ -139,7 +139,7 @@ const char* prepare_depthwise(const Operator& op, SpatialData* data) {
   fill_weighted(weighted, &conv);
   fill_window(weighted, options, pad_left, &conv);
   conv.depth_multiplier = channels / depth;
-  return prepare_memory(op, choose_depthwise(weighted, &data->depthwise, &data->walk), &data->walk);
+  return prepare_memory(op, choose_depthwise(weighted, layout, &data->depthwise, &data->walk), &data->walk);
 }
 
 template <const char* (*kPrepare)(const Operator&, SpatialData*)>

@@ -7,26 +7,7 @@
 namespace tflm_mcunet {
 namespace {
 
-int64_t magnitude(int64_t value) { return value < 0 ? -value : value; }
-
-// The largest sum of products of one channel in magnitude, over every input; with the bias, and without.
-int64_t largest_sum(const Weighted& weighted, const WeightLayout& layout, int32_t channel, bool with_bias) {
-  const int32_t low = -128 - weighted.input.zero_point;
-  const int32_t high = 127 - weighted.input.zero_point;
-  const int8_t* weight = weighted.weight_values + channel * layout.channel_stride;
-  int64_t largest = 0;
-  int64_t smallest = 0;
-  for (int32_t i = 0; i < layout.taps; ++i, weight += layout.tap_stride) {
-    const int32_t one = *weight * low;
-    const int32_t other = *weight * high;
-    largest += one > other ? one : other;
-    smallest += one > other ? other : one;
-  }
-  const int64_t offset = with_bias && weighted.bias_values != nullptr ? weighted.bias_values[channel] : 0;
-  const int64_t above = magnitude(largest + offset);
-  const int64_t below = magnitude(smallest + offset);
-  return above > below ? above : below;
-}
+int64_t largest(const SumRange& sums) { return sums.most > -sums.least ? sums.most : -sums.least; }
 
 // The bits of a value in magnitude, of a negative one less 1.
 inline uint32_t folded(int32_t value) { return static_cast<uint32_t>(value ^ (value >> 31)); }
@@ -58,17 +39,21 @@ uint32_t largest_bias(const int32_t* bias, int32_t count) {
 
 // Whether no input makes TFLite Micro's int32 arithmetic overflow. What is known of all channels says so
 // nearly always, and their number of weights of most others, so that Prepare seldom reads weights.
-bool sums_fit(const Weighted& weighted, const WeightLayout& layout, int64_t products) {
+bool sums_fit(const Weighted& weighted, const WeightLayout& layout) {
   if (has_headroom(weighted.largest_sum, weighted.all.most_shift)) {
     return true;
   }
+  // What a bias may be in magnitude where no shift is to the left.
+  const int64_t room = INT32_MAX - most_products(layout);
+  const uint32_t most_bias = static_cast<uint32_t>(room > 0 ? room : 0);
   for (int32_t c = 0; c < layout.channels; ++c) {
     const int32_t bias = weighted.bias_values == nullptr ? 0 : weighted.bias_values[c];
-    if (has_headroom(products + magnitude(bias), weighted.shift[c])) {
+    if (weighted.shift[c] <= 0 && magnitude(bias) <= most_bias && room >= 0) {
       continue;
     }
-    if (!has_headroom(largest_sum(weighted, layout, c, false), 0) ||
-        !has_headroom(largest_sum(weighted, layout, c, true), weighted.shift[c])) {
+    const SumRange sums = sum_range(weighted, layout, c);
+    if (!has_headroom(largest({sums.least - bias, sums.most - bias}), 0) ||
+        !has_headroom(largest(sums), weighted.shift[c])) {
       return false;
     }
   }
@@ -76,6 +61,21 @@ bool sums_fit(const Weighted& weighted, const WeightLayout& layout, int64_t prod
 }
 
 }  // namespace
+
+SumRange sum_range(const Weighted& weighted, const WeightLayout& layout, int32_t channel) {
+  const int32_t low = -128 - weighted.input.zero_point;
+  const int32_t high = 127 - weighted.input.zero_point;
+  const int8_t* weight = weighted.weight_values + channel * layout.channel_stride;
+  const int32_t bias = weighted.bias_values != nullptr ? weighted.bias_values[channel] : 0;
+  SumRange sums = {bias, bias};
+  for (int32_t i = 0; i < layout.taps; ++i, weight += layout.tap_stride) {
+    const int32_t one = *weight * low;
+    const int32_t other = *weight * high;
+    sums.most += one > other ? one : other;
+    sums.least += one > other ? other : one;
+  }
+  return sums;
+}
 
 const char* read_weighted(const Operator& op, Weighted* weighted) {
   if (!op.input(0, &weighted->input) || !op.input(1, &weighted->weights) || !op.output(&weighted->output)) {
@@ -136,10 +136,9 @@ const char* prepare_weighted(const Operator& op, const WeightLayout& layout, int
     memset(weighted->shift, shift, count);
     weighted->all = {shared.value > 0, shift, shift};
   }
-  const int64_t products = static_cast<int64_t>(layout.taps) * 128 * 255;
   const int32_t* const bias = weighted->bias_values;
-  weighted->largest_sum = products + (bias == nullptr ? 0 : largest_bias(bias, layout.channels));
-  return sums_fit(*weighted, layout, products) ? nullptr : "some input would overflow an int32 sum";
+  weighted->largest_sum = most_products(layout) + (bias == nullptr ? 0 : largest_bias(bias, layout.channels));
+  return sums_fit(*weighted, layout) ? nullptr : "some input would overflow an int32 sum";
 }
 
 }  // namespace tflm_mcunet

@@ -39,6 +39,22 @@ struct WeightLayout {
 const char* prepare_weighted(const Operator& op, const WeightLayout& layout, int32_t activation,
                              bool is_layer, Weighted* weighted);
 
+inline uint32_t magnitude(int32_t value) {
+  return value < 0 ? 0u - static_cast<uint32_t>(value) : static_cast<uint32_t>(value);
+}
+
+// What the products of one channel do not exceed in magnitude together, whatever they are.
+inline int64_t most_products(const WeightLayout& layout) {
+  return static_cast<int64_t>(layout.taps) * 128 * 255;
+}
+
+// The sums of one channel with its bias, over every input: this reads its weights.
+struct SumRange {
+  int64_t least;
+  int64_t most;
+};
+SumRange sum_range(const Weighted& weighted, const WeightLayout& layout, int32_t channel);
+
 // The fields that the three parameter structures share.
 template <typename Params>
 void fill_weighted(const Weighted& weighted, Params* params) {

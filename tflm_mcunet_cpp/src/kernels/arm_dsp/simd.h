@@ -85,6 +85,13 @@ inline int32_t scale_rounded(int32_t sum, int32_t multiplier, int32_t constant) 
   return result;
 }
 
+// Twice a value, saturated.
+inline int32_t doubled(int32_t value) {
+  int32_t result;
+  asm("qadd %0, %1, %1" : "=r"(result) : "r"(value));
+  return result;
+}
+
 inline int32_t saturate(int32_t value) {
   int32_t result;
   asm("ssat %0, #8, %1" : "=r"(result) : "r"(value));
@@ -128,6 +135,10 @@ inline int32_t scale(int32_t sum, int32_t multiplier, int32_t constant) {
 inline int32_t scale_rounded(int32_t sum, int32_t multiplier, int32_t constant) {
   const int64_t half = static_cast<int64_t>(1) << 31;
   return static_cast<int32_t>((static_cast<int64_t>(sum) * multiplier + half) >> 32) + constant;
+}
+
+inline int32_t doubled(int32_t value) {
+  return value >= 1 << 30 ? INT32_MAX : (value < -(1 << 30) ? INT32_MIN : 2 * value);
 }
 
 inline int32_t saturate(int32_t value) { return value < -128 ? -128 : (value > 127 ? 127 : value); }

@@ -48,10 +48,12 @@ inline uint32_t* widen(const int8_t* source, int32_t words, uint32_t offset, int
 
 class ConvUnpacked {
  public:
-  ConvUnpacked(const Conv2D& conv, const void* const* rows, int32_t input_begin, void* scratch)
+  ConvUnpacked(const Conv2D& conv, const void* const* rows, int32_t input_begin, bool is_signed,
+               void* scratch)
       : conv_(conv),
         rows_(rows),
         input_begin_(input_begin),
+        is_signed_(is_signed),
         taps_(taps_of(conv)),
         block_(block_of(taps_)),
         offset_(arm_dsp::minus_both(conv.input_zero_point)),
@@ -137,7 +139,9 @@ class ConvUnpacked {
     job.offset_1 = pixels > 1 ? channels : 0;
     job.offset_2 = pixels > 2 ? 2 * channels : 0;
     job.offset_3 = pixels > 3 ? 3 * channels : 0;
-    if (job.low == -128 && job.high == 127) {
+    if (is_signed_) {
+      arm_dsp::unpacked_signed(&job);
+    } else if (job.low == -128 && job.high == 127) {
       arm_dsp::unpacked_saturate(&job);
     } else {
       arm_dsp::unpacked_clamp(&job);
@@ -166,9 +170,9 @@ class ConvUnpacked {
           }
         }
         const UnpackedEnding ending(conv_, both[i]);
-        out[both[i]] = ending.of(conv_, sums[2 * i]);
+        out[both[i]] = ending.of<true>(conv_, sums[2 * i]);
         if (pixels == 2) {
-          out[channels + both[i]] = ending.of(conv_, sums[2 * i + 1]);
+          out[channels + both[i]] = ending.of<true>(conv_, sums[2 * i + 1]);
         }
       }
     }
@@ -177,12 +181,28 @@ class ConvUnpacked {
   const Conv2D& conv_;
   const void* const* rows_;
   int32_t input_begin_;
+  bool is_signed_;  // multipliers may be negative
   int32_t taps_;
   int32_t block_;
   uint32_t offset_;
   uint32_t* x_;
   int8_t* bytes_;  // of one window
 };
+
+void run_row(const Conv2D& conv, const void* const* rows, void* out, const Columns& columns, bool is_signed,
+             void* scratch) {
+  ConvUnpacked kernel(conv, rows, columns.input_begin, is_signed, scratch);
+  int8_t* output = static_cast<int8_t*>(out);
+  for (int32_t x = columns.begin; x < columns.end; x += kernel.block()) {
+    const int32_t left = columns.end - x;
+    const int32_t pixels = left < kernel.block() ? left : kernel.block();
+    for (int32_t p = 0; p < pixels; ++p) {
+      kernel.widen_pixel((x + p) * conv.stride_w - conv.pad_left, p);
+    }
+    kernel.run(pixels, output);
+    output += pixels * conv.output_channels;
+  }
+}
 
 }  // namespace
 
@@ -197,18 +217,12 @@ int32_t conv_2d_unpacked_scratch(const Conv2D& conv) {
 
 void conv_2d_unpacked_row(const void* params, const void* const* rows, void* out, const Columns& columns,
                           void* scratch) {
-  const Conv2D& conv = *static_cast<const Conv2D*>(params);
-  ConvUnpacked kernel(conv, rows, columns.input_begin, scratch);
-  int8_t* output = static_cast<int8_t*>(out);
-  for (int32_t x = columns.begin; x < columns.end; x += kernel.block()) {
-    const int32_t left = columns.end - x;
-    const int32_t pixels = left < kernel.block() ? left : kernel.block();
-    for (int32_t p = 0; p < pixels; ++p) {
-      kernel.widen_pixel((x + p) * conv.stride_w - conv.pad_left, p);
-    }
-    kernel.run(pixels, output);
-    output += pixels * conv.output_channels;
-  }
+  run_row(*static_cast<const Conv2D*>(params), rows, out, columns, false, scratch);
+}
+
+void conv_2d_unpacked_signed_row(const void* params, const void* const* rows, void* out,
+                                 const Columns& columns, void* scratch) {
+  run_row(*static_cast<const Conv2D*>(params), rows, out, columns, true, scratch);
 }
 
 }  // namespace tflm_mcunet

@@ -23,17 +23,18 @@ namespace {
 #define WORD "ldr r7, [r1], #4\n" FOUR
 
 // r9 multiplier, r10 shift, r11 constant, r7 and r8 the clamps.
-#define SCALED(sum)      \
-  "add r12, r11, " sum   \
-  ", asr #31\n"          \
-  "lsl.w " sum ", " sum  \
-  ", #1\n"               \
-  "smmlar " sum ", " sum \
-  ", r9, r12\n"          \
+#define SCALED(sum, negative)   \
+  "add r12, r11, " negative     \
+  ", asr #31\n"                 \
+  "qadd " sum ", " sum ", " sum \
+  "\n"                          \
+  "smmlar " sum ", " sum        \
+  ", r9, r12\n"                 \
   "asr.w " sum ", " sum ", r10\n"
-#define SATURATED(sum) SCALED(sum) "ssat " sum ", #8, " sum "\n"
-#define CLAMPED(sum) \
-  SCALED(sum)        \
+#define SATURATED(sum) SCALED(sum, sum) "ssat " sum ", #8, " sum "\n"
+#define CLAMPED(sum) SCALED(sum, sum) BOUNDED(sum)
+#define SIGNED(sum) "eor r12, r9, " sum "\n" SCALED(sum, "r12") BOUNDED(sum)
+#define BOUNDED(sum) \
   "cmp " sum         \
   ", r7\n"           \
   "it lt\n"          \
@@ -128,6 +129,7 @@ TFLM_MCUNET_ASSEMBLER void unpacked_pair(UnpackedPair*) {
 
 TFLM_MCUNET_ASSEMBLER void unpacked_clamp(UnpackedJob*) { BODY(CLAMPED); }
 TFLM_MCUNET_ASSEMBLER void unpacked_saturate(UnpackedJob*) { BODY(SATURATED); }
+TFLM_MCUNET_ASSEMBLER void unpacked_signed(UnpackedJob*) { BODY(SIGNED); }
 
 #else
 
@@ -155,9 +157,9 @@ void channels(const UnpackedJob& job, int32_t low, int32_t high) {
     }
     const int32_t shift = -job.shift[c];
     for (int32_t p = 3; p >= 0; --p) {
-      const int32_t constant = job.constant * (1 << (shift - 1)) + (sums[p] >> 31);
-      const int32_t doubled = static_cast<int32_t>(static_cast<uint32_t>(sums[p]) << 1);
-      const int32_t value = scale_rounded(doubled, job.multiplier[c], constant) >> shift;
+      const int32_t sign = (sums[p] ^ job.multiplier[c]) >> 31;
+      const int32_t constant = job.constant * (1 << (shift - 1)) + sign;
+      const int32_t value = scale_rounded(doubled(sums[p]), job.multiplier[c], constant) >> shift;
       job.out[c + offsets[p]] = static_cast<int8_t>(value < low ? low : (value > high ? high : value));
     }
   }
@@ -177,6 +179,7 @@ void unpacked_pair(UnpackedPair* pair) {
 
 void unpacked_clamp(UnpackedJob* job) { channels(*job, job->low, job->high); }
 void unpacked_saturate(UnpackedJob* job) { channels(*job, -128, 127); }
+void unpacked_signed(UnpackedJob* job) { channels(*job, job->low, job->high); }
 
 #endif
 

@@ -33,9 +33,10 @@ struct UnpackedJob {
   int32_t offset_3;
 };
 
-// With any clamps, and with those of int8.
+// With any clamps, with those of int8, and with any clamps and multipliers that may be negative.
 void unpacked_clamp(UnpackedJob* job);
 void unpacked_saturate(UnpackedJob* job);
+void unpacked_signed(UnpackedJob* job);
 
 // Sums of two channels and two pixels: what the weights before `end`, words of the first channel, at least
 // one, add to them. `x` is as above for two pixels, and is behind what was read afterwards.

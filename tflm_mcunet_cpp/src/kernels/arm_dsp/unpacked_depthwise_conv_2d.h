@@ -17,7 +17,7 @@ struct DepthwiseUnpacked {
 
 namespace arm_dsp {
 // Sums are scaled by 2^7.
-constexpr UnpackedLimits kUnpackedPlanes = {-16, -1, 1 << 24};
+constexpr UnpackedLimits kUnpackedPlanes = {-16, -1, 1 << 24, false};
 }  // namespace arm_dsp
 
 // Whether the kernel takes a convolution: a multiplier of 1, no dilation along a row, windows of up to 7

@@ -11,18 +11,19 @@
 namespace tflm_mcunet {
 namespace arm_dsp {
 
-// What a kernel of this family needs of every channel of a layer, to be checked beforehand: a positive
-// multiplier, a shift from `least_shift` to `most_shift`, and every sum, with its bias, below `sum` in
-// magnitude.
+// What a kernel of this family needs of every channel of a layer, to be checked beforehand: a shift from
+// `least_shift` to `most_shift`, a multiplier that is not negative, every sum, with its bias, below `sum` in
+// magnitude. Where `is_saturated`, a larger sum counts as something between `sum` - 1 and `sum`.
 struct UnpackedLimits {
   int32_t least_shift;
   int32_t most_shift;
   int32_t sum;
+  bool is_saturated;
 };
-constexpr UnpackedLimits kUnpackedDot = {-22, -1, 1 << 30};
+constexpr UnpackedLimits kUnpackedDot = {-22, -1, 1 << 30, true};
 
 // One channel's ending. TFLite's high multiply of a sum is the upper word of twice the sum times the
-// multiplier, rounded; its shift rounds halves away from zero, which is up, but for sums below zero: those
+// multiplier, rounded; its shift rounds halves away from zero, which is up, but for results below zero: those
 // are 1 less before. The zero point is added before the shift.
 struct UnpackedEnding {
   int32_t multiplier;
@@ -35,9 +36,11 @@ struct UnpackedEnding {
     constant = (2 * params.output_zero_point + 1) * (1 << (shift - 1));
   }
 
-  template <typename Params>
+  // `kIsSigned`: the multiplier may be negative.
+  template <bool kIsSigned, typename Params>
   int8_t of(const Params& params, int32_t sum) const {
-    const int32_t value = scale_rounded(2 * sum, multiplier, constant + (sum >> 31)) >> shift;
+    const int32_t sign = (kIsSigned ? sum ^ multiplier : sum) >> 31;
+    const int32_t value = scale_rounded(doubled(sum), multiplier, constant + sign) >> shift;
     return static_cast<int8_t>(clamp(value, params.output_min, params.output_max));
   }
 };

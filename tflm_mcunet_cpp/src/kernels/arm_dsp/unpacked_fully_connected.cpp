@@ -60,7 +60,7 @@ void fully_connected_unpacked_row(const void* params, const void* const* rows, v
     add_four_units(layer, static_cast<const int8_t*>(rows[0]), layer.weights + unit * layer.depth, sums);
     for (int32_t i = 0; i < 4; ++i) {
       const int32_t bias = layer.bias != nullptr ? layer.bias[unit + i] : 0;
-      output[unit + i] = UnpackedEnding(layer, unit + i).of(layer, bias + sums[i]);
+      output[unit + i] = UnpackedEnding(layer, unit + i).of<false>(layer, bias + sums[i]);
     }
   }
 }
