@@ -49,6 +49,11 @@ def _sections_of(op: Op) -> tuple[tuple[int, ...], np.ndarray, np.ndarray]:
     return counts, records, words[first : first + POINTER_WORDS * pointers].reshape(pointers, POINTER_WORDS)
 
 
+def _number(record: np.ndarray) -> int:
+    """The kernel of an operator's record."""
+    return int(record[0]) & 0xFFFF
+
+
 def named(op: Op) -> tuple[tuple[StageKernel, ...], tuple[StageRoutine, ...]]:
     """The kernels and routines that an operator names, by number.
 
@@ -58,7 +63,7 @@ def named(op: Op) -> tuple[tuple[StageKernel, ...], tuple[StageRoutine, ...]]:
     _, records, pointers = _sections_of(op)
     kernels = {kernel.number: kernel for kernel in stage_kernels().values()}
     routines = {routine.number: routine for routine in stage_routines().values()}
-    numbers = sorted({int(r[0]) for r in records})
+    numbers = sorted({_number(r) for r in records})
     routine_numbers = sorted({int(p[1]) for p in pointers if p[0] == ROUTINE})
     if not (kernels.keys() >= set(numbers) and routines.keys() >= set(routine_numbers)):
         raise ModelError(f"{STAGE} names a kernel that this version lacks", "update tflm-mcunet")
@@ -82,10 +87,10 @@ def stage_memory(graph: Graph, op: Op, pointer_bits: int) -> KernelMemory:
     counts, records, _ = _sections_of(op)
     bases, tensors, _, ops = counts[8:12]
     known = {kernel.number: kernel for kernel in named(op)[0]}
-    windows = [1 if known[int(r[0])].is_sum else (int(r[1]) & 255) * (int(r[2]) & 65535) for r in records]
+    windows = [1 if known[_number(r)].is_sum else (int(r[1]) & 255) * (int(r[2]) & 65535) for r in records]
     pieces = [
         (1 + bases) * pointer, max([1, *windows]) * pointer, tensors * rows, ops * stage_op,
         2 * (tensors + ops),
-        *(pointer * known[int(r[0])].pointers + 4 * known[int(r[0])].words for r in records),
+        *(pointer * known[_number(r)].pointers + 4 * known[_number(r)].words for r in records),
     ]  # fmt: skip
     return KernelMemory(init=(data,), prepare=(sum(aligned(n, pointer) for n in pieces),))

@@ -1,5 +1,6 @@
 // What a stage of a model can name by a number: kernels, and the routines that kernels of a family work with.
-// A number never changes its meaning; the converter reads the lists of them in `stage_kernels.cpp`, here and
+// A number never changes its meaning: a structure with other fields, or weights in another order, is another
+// kernel once there are models that name it. The converter reads the lists in `stage_kernels.cpp`, here and
 // in the folders of the families. A firmware links what it registers: a whole list or a few entries of it.
 #ifndef TFLM_MCUNET_TFLM_STAGE_KERNEL_H_
 #define TFLM_MCUNET_TFLM_STAGE_KERNEL_H_

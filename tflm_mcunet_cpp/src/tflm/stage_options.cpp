@@ -84,9 +84,12 @@ const char* check_pointer(const uint32_t* pointer, const StageOptions& options,
 const char* check_op(const StageOptions& options, const StageConstants& constants,
                      const StageKernels& registered, const uint32_t* op) {
   const uint32_t* header = options.header;
-  const StageKernel* kernel = find_kernel(registered, op[0]);
+  const StageKernel* kernel = find_kernel(registered, low(op[0]));
   if (kernel == nullptr) {
     return kMissing;
+  }
+  if (kernel->pointers != (op[0] >> 16 & 0xFFu) || kernel->words != op[0] >> 24) {
+    return "a kernel is of another version: convert the model anew, or update the library";
   }
   const uint32_t inputs = op[1] & 0xFFu, outputs = op[1] >> 8 & 0xFFu, first = high(op[1]);
   if (inputs == 0 || outputs != 1 || !fits(first, inputs + outputs, header[kOperands])) {
@@ -163,8 +166,9 @@ size_t window_rows(const StageOptions& options, const StageKernels& registered) 
   size_t most = 1;
   for (uint32_t i = 0; i < options.header[kOps]; ++i) {
     const uint32_t* op = options.ops + i * kOpWords;
-    const size_t rows =
-        find_kernel(registered, op[0])->sum != nullptr ? 1 : static_cast<size_t>(op[1] & 0xFFu) * low(op[2]);
+    const size_t rows = find_kernel(registered, low(op[0]))->sum != nullptr
+                            ? 1
+                            : static_cast<size_t>(op[1] & 0xFFu) * low(op[2]);
     most = rows > most ? rows : most;
   }
   return most;
@@ -343,7 +347,7 @@ size_t stage_bytes(const StageOptions& options, const StageKernels& kernels) {
   Pieces pieces(nullptr);
   take_tables(options, kernels, &pieces);
   for (uint32_t i = 0; i < options.header[kOps]; ++i) {
-    const StageKernel* kernel = find_kernel(kernels, options.ops[i * kOpWords]);
+    const StageKernel* kernel = find_kernel(kernels, low(options.ops[i * kOpWords]));
     pieces.take(params_bytes(kernel->pointers, kernel->words));
   }
   return pieces.used();
@@ -376,7 +380,7 @@ void build_stage(const StageOptions& options, const StageConstants& constants, c
   }
   for (uint32_t i = 0; i < header[kOps]; ++i) {
     const uint32_t* op = options.ops + i * kOpWords;
-    const StageKernel& kernel = *find_kernel(kernels, op[0]);
+    const StageKernel& kernel = *find_kernel(kernels, low(op[0]));
     uint8_t* params = pieces.take(params_bytes(kernel.pointers, kernel.words));
     fill_params(options, constants, kernels, op, kernel, params);
     fill_op(options, op, kernel, params, ops + i);
