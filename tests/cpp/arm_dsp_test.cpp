@@ -216,11 +216,11 @@ void test_depthwise_3x3(check::Report& report) {
     const int32_t units = stride == 1 ? (count + 1) / 2 + 1 : count + 1;
     report.is_equal("depthwise_3x3_dsp_row", portable(layer),
                     run_rows(depthwise_3x3_dsp_row, &conv, {&layer.input}, window,
-                             240 + 48 * units + 16 * count, kBehind));
+                             336 + 48 * units + 16 * count, kBehind));
     if (stride == 1) {
       report.is_equal("depthwise_3x3_rolling_dsp_row", portable(layer),
                       run_rows(depthwise_3x3_rolling_dsp_row, &conv, {&layer.input}, window,
-                               240 + 48 * units + 16 * count, kBehind));
+                               336 + 48 * units + 16 * count, kBehind));
     }
   }
   report.has_seen_values("3x3 windows are not saturated throughout");

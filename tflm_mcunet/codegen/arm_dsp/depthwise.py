@@ -168,9 +168,11 @@ def _depthwise_3x3(call: Call, weights: np.ndarray, is_layer: bool) -> Call | No
         kernel, struct = "depthwise_3x3_stride_2_dsp", "DepthwiseDsp3x3Stride2"
         scratch_bytes = 128 + 48 * units + 32 * (min(rows, _ROWS_3X3_STRIDE_2) - 1)
     else:
-        kernel = "depthwise_3x3_rolling_dsp" if is_layer and stride == 1 else "depthwise_3x3_dsp"
+        is_rolling = is_layer and stride == 1
+        kernel = "depthwise_3x3_rolling_dsp" if is_rolling else "depthwise_3x3_dsp"
         struct = "DepthwiseDsp3x3"
-        scratch_bytes = 240 + 48 * units + (0 if found.is_regular else 16 * count)
+        records = 3 if is_rolling else (2 if rows > 1 else 1)
+        scratch_bytes = 112 * records + 48 * units + (0 if found.is_regular else 16 * count)
         given |= {
             "core": Symbol(f"&arm_dsp::{found.core}"),
             "stride": stride,

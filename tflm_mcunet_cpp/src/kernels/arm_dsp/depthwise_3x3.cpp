@@ -10,9 +10,9 @@ namespace {
 using arm_dsp::Columns3x3;
 using arm_dsp::Job3x3;
 using arm_dsp::kStreamWords3x3;
+using arm_dsp::Record3x3;
 using arm_dsp::Span3x3;
 using arm_dsp::Unit3x3;
-using arm_dsp::Workspace3x3;
 
 // Sets row A (0), B (1) or C (2) of `count` units.
 void set_row(Unit3x3* units, int32_t count, int32_t row, uint32_t half) {
@@ -32,24 +32,24 @@ class Depthwise3x3 {
  public:
   Depthwise3x3(const DepthwiseDsp3x3& conv, const Columns& columns, void* scratch)
       : conv_(conv),
-        space_(*static_cast<Workspace3x3*>(scratch)),
-        span_(arm_dsp::span_of_3x3(conv, columns, space_.units)) {
-    arm_dsp::fill_units(space_.units, span_.units, conv.input_zero_point);
+        records_(static_cast<Record3x3*>(scratch)),
+        units_(reinterpret_cast<Unit3x3*>(records_ + (conv.output_rows > 1 ? 8 : 4))),
+        span_(arm_dsp::span_of_3x3(conv, columns, units_)) {
+    arm_dsp::fill_units(units_, span_.units, conv.input_zero_point);
   }
 
   // The channels from `channel` on, at most four, of every row.
   void run(const void* const* rows, int8_t* out, int32_t channel, Job3x3& job) {
     const int32_t left = conv_.channels - channel;
+    const int32_t channels = left < 4 ? left : 4;
     const int32_t offset = span_.offset + channel;
-    const bool is_sum = conv_.is_regular == 0;
-    int32_t* const sums = reinterpret_cast<int32_t*>(space_.units + 4 * span_.units);
-    job.channels = left < 4 ? left : 4;
-    job.stream = conv_.stream + channel * kStreamWords3x3;
-    (conv_.output_rows > 1 ? arm_dsp::prepare_pairs_3x3 : arm_dsp::prepare_3x3)(job.stream, space_.weights[0],
-                                                                                job.channels);
+    int32_t* const sums = reinterpret_cast<int32_t*>(units_ + 4 * span_.units);
+    const int32_t* const stream = conv_.stream + channel * kStreamWords3x3;
+    (conv_.output_rows > 1 ? arm_dsp::prepare_pairs_3x3 : arm_dsp::prepare_3x3)(stream, records_, channels);
     bool is_kept = false;  // whether row C of the units is the first of this window
     for (int32_t y = conv_.output_rows; y > 0; --y, rows += conv_.stride, out += conv_.output_pitch) {
-      job.weights = space_.weights[is_kept ? 2 : 0];
+      job.record = records_ + (is_kept ? 4 : 0);
+      job.records_end = job.record + channels;
       if (is_kept) {
         widen_pair(rows[1], rows[2], offset);
       } else {
@@ -57,20 +57,16 @@ class Depthwise3x3 {
         widen_single(rows[2], offset);
       }
       is_kept = conv_.stride == 2 && !is_kept;
-      job.out = is_sum ? static_cast<void*>(sums) : out;
-      conv_.core->run(&job);
-      for (int32_t c = 0; is_sum && c < job.channels; ++c) {
-        arm_dsp::finish_3x3(conv_, sums + c * span_.count, span_.count, channel + c, out + c);
-      }
+      arm_dsp::run_3x3(conv_, job, sums, channel, out);
     }
   }
 
-  Job3x3 job() const { return arm_dsp::job_of_3x3(conv_, span_.count, space_.units); }
+  Job3x3 job() const { return arm_dsp::job_of_3x3(conv_, span_.count, units_); }
 
  private:
   void pad(int32_t row) {
     const uint32_t half = static_cast<uint32_t>(conv_.input_zero_point) & 0xFFFFu;
-    set_row(space_.units, 4 * span_.units, row, half);
+    set_row(units_, 4 * span_.units, row, half);
   }
 
   void widen_pair(const void* first, const void* second, int32_t offset) {
@@ -98,7 +94,8 @@ class Depthwise3x3 {
   }
 
   const DepthwiseDsp3x3& conv_;
-  Workspace3x3& space_;
+  Record3x3* const records_;
+  Unit3x3* const units_;
   Span3x3 span_;
 };
 

@@ -36,9 +36,9 @@ struct DepthwiseDsp3x3 {
 // RowKernel over DepthwiseDsp3x3; the rows of the window in, `output_rows` rows out, one after the other; at
 // stride 1 more than one row is for depthwise_3x3_rolling_dsp_row. Reads up to three bytes behind a row.
 // Pixel p of the output may lie where pixel p of the input does: the output may be the window's first row
-// where there is one output row, and where there are more, the input map itself. Scratch, aligned to 4: 240
-// bytes, for each two columns that the outputs read 48 bytes, and 16 for each output of a row where it is not
-// regular.
+// where there is one output row, and where there are more, the input map itself. Scratch, aligned to 4: 112
+// bytes, 224 where there is more than one output row; for each two columns that the outputs read 48 bytes,
+// and 16 for each output of a row where it is not regular.
 void depthwise_3x3_dsp_row(const void* params, const void* const* rows, void* out, const Columns& columns,
                            void* scratch);
 

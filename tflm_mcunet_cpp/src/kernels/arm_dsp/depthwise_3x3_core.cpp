@@ -11,9 +11,9 @@ namespace {
 
 // Registers: r0 units, r1-r3 weights of the pairs, r4 and r5 of the single row, r6-r8 a unit, r9 and r10 the
 // sums of an even and an odd output (at stride 2 r10 is the stride), r11 multiplier, r12 bias, lr out. An
-// output takes two units: it begins with the first and ends with the second. The stack is Job3x3: 0 stride, 4
-// entry, 8 tail, 12 end, 16 row bytes, 20 out, 24 step, 28 weights, 32 stream, 36 channels. Every instruction
-// takes four bytes, so that a row can begin in the middle of the unrolled loop.
+// output takes two units: it begins with the first and ends with the second. The stack is Job3x3 up to
+// `records_end`: 0 stride, 4 entry, 8 tail, 12 end, 16 gap, 20 record, 24 its end. Every instruction takes
+// four bytes, so that a row can begin in the middle of the unrolled loop.
 #define BEGIN_EVEN          \
   "smlad r9, r6, r1, r12\n" \
   "smlad r9, r7, r2, r9\n"  \
@@ -57,37 +57,30 @@ namespace {
   ".endif\n"                                 \
   "ldr.w r9, [sp, #12]\n"                    \
   "cmp.w lr, r9\n"                           \
-  "bne.w 1b\n"
+  "blo.w 1b\n"
 
-#define PROLOGUE            \
-  "push {r4-r11, lr}\n"     \
-  "sub sp, sp, #40\n"       \
-  "mov lr, sp\n"            \
-  "ldmia.w r0!, {r1-r10}\n" \
-  "stmia.w lr!, {r1-r10}\n" \
-  "ldr r0, [r0]\n"
-#define CHANNEL(more)          \
-  "2:\n"                       \
-  "ldrd r6, r7, [sp, #28]\n"   \
-  "ldrd lr, r10, [sp, #20]\n"  \
-  "ldmia.w r6!, {r1-r5}\n"     \
-  "ldrd r12, r11, [r7], #20\n" \
-  "strd r6, r7, [sp, #28]\n"   \
-  "ldr r6, [sp, #16]\n"        \
-  "add.w r8, lr, r10\n"        \
-  "add.w r6, r6, lr\n"         \
-  "str.w r8, [sp, #20]\n"      \
-  "str.w r6, [sp, #12]\n" more UNIT
-#define NEXT_CHANNEL      \
-  "ldr.w r6, [sp, #36]\n" \
-  "subs.w r6, r6, #1\n"   \
-  "str.w r6, [sp, #36]\n" \
-  "bne.w 2b\n"            \
-  "add sp, sp, #40\n"     \
+// Label 2 begins a channel.
+#define PROLOGUE                     \
+  "push {r4-r11, lr}\n"              \
+  "ldmia.w r0, {r1-r9}\n"            \
+  "push {r1-r7}\n"                   \
+  "mov r10, r1\n"                    \
+  "mov r0, r8\n"                     \
+  "mov lr, r9\n"                     \
+  "2:\n"                             \
+  "ldr r7, [sp, #16]\n"              \
+  "ldmia.w r6!, {r1-r5, r11, r12}\n" \
+  "add lr, lr, r7\n"                 \
+  "str r6, [sp, #20]\n" UNIT
+#define NEXT_CHANNEL         \
+  "ldrd r6, r7, [sp, #20]\n" \
+  "cmp r6, r7\n"             \
+  "bne.w 2b\n"               \
+  "add sp, sp, #28\n"        \
   "pop {r4-r11, pc}\n"
 
 #define OUTPUTS_1(shift) \
-  asm volatile(PROLOGUE CHANNEL("")                                \
+  asm volatile(PROLOGUE                                             \
       "ldr.w pc, [sp, #4]\n"                                       \
       "tflm_mcunet_3x3_odd_" shift ":\n"                           \
       BEGIN_EVEN UNIT END_EVEN SCALE("r9", shift)                  \
@@ -101,51 +94,56 @@ TFLM_MCUNET_ASSEMBLER void outputs_1_6(const Job3x3*) { OUTPUTS_1("6"); }
 TFLM_MCUNET_ASSEMBLER void outputs_1_8(const Job3x3*) { OUTPUTS_1("8"); }
 
 TFLM_MCUNET_ASSEMBLER void outputs_2(const Job3x3*) {
-  asm volatile(PROLOGUE CHANNEL("ldr.w r10, [sp]\n")
-      "ldr.w pc, [sp, #4]\n"
-      "tflm_mcunet_3x3_loop_2:\n"
-      LOOP(BEGIN_EVEN UNIT END_EVEN KEEP_ONE, "40")
-      NEXT_CHANNEL);
+  asm volatile(PROLOGUE
+               "ldr.w pc, [sp, #4]\n"
+               "tflm_mcunet_3x3_loop_2:\n" LOOP(BEGIN_EVEN UNIT END_EVEN KEEP_ONE, "40") NEXT_CHANNEL);
 }
 
+// Here `end` is the bytes of a row; where a row ends takes the place of `entry`.
 TFLM_MCUNET_ASSEMBLER void sums_1(const Job3x3*) {
-  asm volatile(PROLOGUE CHANNEL(
-      "") "ldr.w r10, [sp, #12]\n"
-          "cmp.w lr, r10\n"
-          "beq.w 3f\n"
-          "1:\n" BEGIN_TWO UNIT END_TWO
-          "strd r9, r10, [lr], #8\n"
-          "ldr.w r9, [sp, #12]\n"
-          "cmp.w lr, r9\n"
-          "bne.w 1b\n"
-          "3:\n"
-          "ldr.w r10, [sp, #8]\n"
-          "cmp.w r10, #0\n"
-          "beq.w 4f\n" BEGIN_EVEN UNIT END_EVEN
-          "str.w r9, [lr]\n"
-          "4:\n" NEXT_CHANNEL);
+  asm volatile(PROLOGUE
+               "ldr r9, [sp, #12]\n"
+               "cmp r9, #0\n"
+               "add r9, r9, lr\n"
+               "str r9, [sp, #4]\n"
+               "beq.w 3f\n"
+               "1:\n" BEGIN_TWO UNIT END_TWO
+               "strd r9, r10, [lr], #8\n"
+               "ldr.w r9, [sp, #4]\n"
+               "cmp.w lr, r9\n"
+               "bne.w 1b\n"
+               "3:\n"
+               "ldr.w r10, [sp, #8]\n"
+               "cmp.w r10, #0\n"
+               "beq.w 4f\n" BEGIN_EVEN UNIT END_EVEN
+               "str.w r9, [lr]\n"
+               "4:\n" NEXT_CHANNEL);
 }
 
 TFLM_MCUNET_ASSEMBLER void sums_2(const Job3x3*) {
-  asm volatile(PROLOGUE CHANNEL("") "1:\n" BEGIN_EVEN UNIT END_EVEN
-                                    "str.w r9, [lr], #4\n"
-                                    "ldr.w r9, [sp, #12]\n"
-                                    "cmp.w lr, r9\n"
-                                    "bne.w 1b\n" NEXT_CHANNEL);
+  asm volatile(PROLOGUE
+               "ldr r9, [sp, #12]\n"
+               "add r9, r9, lr\n"
+               "str r9, [sp, #4]\n"
+               "1:\n" BEGIN_EVEN UNIT END_EVEN
+               "str.w r9, [lr], #4\n"
+               "ldr.w r9, [sp, #4]\n"
+               "cmp.w lr, r9\n"
+               "bne.w 1b\n" NEXT_CHANNEL);
 }
 
-// Registers: r0 stream, r1 weights, r2 channels left, r4-r6 the rows' even halves, r8-r10 the odd ones, r12
-// mask.
-#define PREPARE(widen, set)            \
-  asm volatile(                        \
-      "push {r4-r11, lr}\n"            \
-      "mov r12, #0xFF00FF00\n"         \
-      "1:\n"                           \
-      "adds r0, r0, #8\n"              \
-      "ldmia r0!, {r4-r6}\n" widen set \
-      "add r1, r1, #20\n"              \
-      "subs r2, r2, #1\n"              \
-      "bne 1b\n"                       \
+// Registers: r0 stream, r1 records, r2 channels left, r3 multiplier, r4-r6 the rows' even halves, r8-r10 the
+// odd ones, r12 mask, lr bias.
+#define PREPARE(widen, set)              \
+  asm volatile(                          \
+      "push {r4-r11, lr}\n"              \
+      "mov r12, #0xFF00FF00\n"           \
+      "1:\n"                             \
+      "ldrd lr, r3, [r0], #8\n"          \
+      "ldmia.w r0!, {r4-r6}\n" widen set \
+      "add r1, r1, #28\n"                \
+      "subs r2, r2, #1\n"                \
+      "bne 1b\n"                         \
       "pop {r4-r11, pc}\n")
 #define TIMES_256             \
   "and r8, r12, r4\n"         \
@@ -162,32 +160,34 @@ TFLM_MCUNET_ASSEMBLER void sums_2(const Job3x3*) {
   "sxtb16 r5, r5\n"          \
   "sxtb16 r6, r6\n"
 // Rows A and B, and C, of one window.
-#define SET(at, a, b, odd_a, odd_b, c, odd_c, at_2, at_4) \
-  "pkhbt r7, " a ", " b                                   \
-  ", lsl #16\n"                                           \
-  "pkhtb r11, " b ", " a                                  \
-  ", asr #16\n"                                           \
-  "strd r7, r11, [r1, #" at                               \
-  "]\n"                                                   \
-  "pkhtb r7, " odd_b ", " odd_a                           \
-  ", asr #16\n"                                           \
-  "strd r7, " c ", [r1, #" at_2                           \
-  "]\n"                                                   \
-  "str " odd_c ", [r1, #" at_4 "]\n"
-#define SET_A SET("0", "r4", "r5", "r8", "r9", "r6", "r10", "8", "16")
-#define SET_B SET("80", "r6", "r4", "r10", "r8", "r5", "r9", "88", "96")
-#define SET_C SET("160", "r5", "r6", "r9", "r10", "r4", "r8", "168", "176")
+#define SET(at, a, b, odd_a, odd_b, c, odd_c, at_2, at_4, at_6) \
+  "pkhbt r7, " a ", " b                                         \
+  ", lsl #16\n"                                                 \
+  "pkhtb r11, " b ", " a                                        \
+  ", asr #16\n"                                                 \
+  "strd r7, r11, [r1, #" at                                     \
+  "]\n"                                                         \
+  "pkhtb r7, " odd_b ", " odd_a                                 \
+  ", asr #16\n"                                                 \
+  "strd r7, " c ", [r1, #" at_2                                 \
+  "]\n"                                                         \
+  "strd " odd_c ", r3, [r1, #" at_4                             \
+  "]\n"                                                         \
+  "str lr, [r1, #" at_6 "]\n"
+#define SET_A SET("0", "r4", "r5", "r8", "r9", "r6", "r10", "8", "16", "24")
+#define SET_B SET("112", "r6", "r4", "r10", "r8", "r5", "r9", "120", "128", "136")
+#define SET_C(at, at_2, at_4, at_6) SET(at, "r5", "r6", "r9", "r10", "r4", "r8", at_2, at_4, at_6)
 
 }  // namespace
 
-TFLM_MCUNET_ASSEMBLER void prepare_3x3(const int32_t*, Weights3x3*, int32_t) { PREPARE(TIMES_256, SET_A); }
+TFLM_MCUNET_ASSEMBLER void prepare_3x3(const int32_t*, Record3x3*, int32_t) { PREPARE(TIMES_256, SET_A); }
 
-TFLM_MCUNET_ASSEMBLER void prepare_pairs_3x3(const int32_t*, Weights3x3*, int32_t) {
-  PREPARE(TIMES_256, SET_A SET_C);
+TFLM_MCUNET_ASSEMBLER void prepare_pairs_3x3(const int32_t*, Record3x3*, int32_t) {
+  PREPARE(TIMES_256, SET_A SET_C("112", "120", "128", "136"));
 }
 
-TFLM_MCUNET_ASSEMBLER void prepare_rows_3x3(const int32_t*, Weights3x3*, int32_t) {
-  PREPARE(AS_THEY_ARE, SET_A SET_B SET_C);
+TFLM_MCUNET_ASSEMBLER void prepare_rows_3x3(const int32_t*, Record3x3*, int32_t) {
+  PREPARE(AS_THEY_ARE, SET_A SET_B SET_C("224", "232", "240", "248"));
 }
 
 extern "C" {
@@ -239,9 +239,11 @@ Halves3x3 halves_of(int32_t packed, bool is_scaled) {
   return {widen_even(bytes), widen_odd(bytes)};
 }
 
-Weights3x3 arranged(const Halves3x3& a, const Halves3x3& b, const Halves3x3& c) {
+Record3x3 arranged(const Halves3x3& a, const Halves3x3& b, const Halves3x3& c, const int32_t* stream) {
   return {{low_halves(a.even, b.even), high_halves(a.even, b.even), high_halves(a.odd, b.odd)},
-          {c.even, c.odd}};
+          {c.even, c.odd},
+          stream[1],
+          stream[0]};
 }
 
 // Sums where the shift is 0.
@@ -249,61 +251,63 @@ template <int32_t stride, int32_t shift>
 void rows_of_channels(const Job3x3* given) {
   const Job3x3& job = *given;
   const int32_t units = units_of_3x3(job.count, stride);
-  for (int32_t c = 0; c < job.channels; ++c) {
-    const Weights3x3& w = job.weights[c];
-    const int32_t* const stream = job.stream + c * kStreamWords3x3;
-    uint8_t* const out = static_cast<uint8_t*>(job.out) + c * job.out_step;
+  const int32_t step = shift == 0 ? 4 : job.stride;
+  const Unit3x3* unit = job.x;
+  uint8_t* out = static_cast<uint8_t*>(job.out);
+  for (const Record3x3* w = job.record; w != job.records_end; ++w, unit += units) {
+    out += job.gap;
     for (int32_t i = 0; i < job.count; ++i) {
       const bool is_second = stride == 1 && (i & 1) != 0;
-      const Unit3x3* const x = job.x + c * units + (stride == 1 ? i / 2 : i);
-      int32_t sum = stream[0];
+      const Unit3x3* const x = unit + (stride == 1 ? i / 2 : i);
+      int32_t sum = w->bias;
       if (is_second) {
-        sum = smlad(x[0].pair[1], w.pair[0], sum);
-        sum = smlad(x[1].pair[0], w.pair[1], sum);
-        sum = smlad(x[1].pair[1], w.pair[2], sum);
-        sum = smlad(x[0].single >> 16, w.single[0] & 0xFFFFu, sum);
-        sum = smlad(x[1].single, w.single[1], sum);
+        sum = smlad(x[0].pair[1], w->pair[0], sum);
+        sum = smlad(x[1].pair[0], w->pair[1], sum);
+        sum = smlad(x[1].pair[1], w->pair[2], sum);
+        sum = smlad(x[0].single >> 16, w->single[0] & 0xFFFFu, sum);
+        sum = smlad(x[1].single, w->single[1], sum);
       } else {
-        sum = smlad(x[0].pair[0], w.pair[0], sum);
-        sum = smlad(x[0].pair[1], w.pair[1], sum);
-        sum = smlad(x[1].pair[0], w.pair[2], sum);
-        sum = smlad(x[0].single, w.single[0], sum);
-        sum = smlad(x[1].single & 0xFFFFu, w.single[1] >> 16, sum);
+        sum = smlad(x[0].pair[0], w->pair[0], sum);
+        sum = smlad(x[0].pair[1], w->pair[1], sum);
+        sum = smlad(x[1].pair[0], w->pair[2], sum);
+        sum = smlad(x[0].single, w->single[0], sum);
+        sum = smlad(x[1].single & 0xFFFFu, w->single[1] >> 16, sum);
       }
       if (shift == 0) {
-        memcpy(out + 4 * i, &sum, sizeof(sum));
+        memcpy(out + i * step, &sum, sizeof(sum));
       } else {
-        const int32_t value = saturate(scale(sum, stream[1], 0) >> shift);
-        out[i * job.stride] = static_cast<uint8_t>(value);
+        out[i * step] = static_cast<uint8_t>(saturate(scale(sum, w->multiplier, 0) >> shift));
       }
     }
+    out += (stride == 1 ? job.count & ~1 : job.count) * step;
   }
 }
 
 }  // namespace
 
-void prepare_3x3(const int32_t* stream, Weights3x3* weights, int32_t channels) {
+void prepare_3x3(const int32_t* stream, Record3x3* records, int32_t channels) {
   for (int32_t c = 0; c < channels; ++c, stream += kStreamWords3x3) {
-    weights[c] = arranged(halves_of(stream[2], true), halves_of(stream[3], true), halves_of(stream[4], true));
+    records[c] =
+        arranged(halves_of(stream[2], true), halves_of(stream[3], true), halves_of(stream[4], true), stream);
   }
 }
 
-void prepare_pairs_3x3(const int32_t* stream, Weights3x3* weights, int32_t channels) {
-  prepare_3x3(stream, weights, channels);
+void prepare_pairs_3x3(const int32_t* stream, Record3x3* records, int32_t channels) {
+  prepare_3x3(stream, records, channels);
   for (int32_t c = 0; c < channels; ++c, stream += kStreamWords3x3) {
-    weights[8 + c] =
-        arranged(halves_of(stream[3], true), halves_of(stream[4], true), halves_of(stream[2], true));
+    records[4 + c] =
+        arranged(halves_of(stream[3], true), halves_of(stream[4], true), halves_of(stream[2], true), stream);
   }
 }
 
-void prepare_rows_3x3(const int32_t* stream, Weights3x3* weights, int32_t channels) {
-  for (int32_t c = 0; c < channels; ++c, ++weights, stream += kStreamWords3x3) {
+void prepare_rows_3x3(const int32_t* stream, Record3x3* records, int32_t channels) {
+  for (int32_t c = 0; c < channels; ++c, ++records, stream += kStreamWords3x3) {
     const Halves3x3 one = halves_of(stream[2], false);
     const Halves3x3 two = halves_of(stream[3], false);
     const Halves3x3 three = halves_of(stream[4], false);
-    weights[0] = arranged(one, two, three);
-    weights[4] = arranged(three, one, two);
-    weights[8] = arranged(two, three, one);
+    records[0] = arranged(one, two, three, stream);
+    records[4] = arranged(three, one, two, stream);
+    records[8] = arranged(two, three, one, stream);
   }
 }
 

@@ -18,30 +18,32 @@ struct Unit3x3 {
   uint32_t single;
 };
 
-// One channel's weights for the rows A, B and C of Unit3x3: (A B) of each column; (C0 C1); (C1 C2).
-struct Weights3x3 {
+// One channel. Weights are those for the rows A, B and C of Unit3x3: (A B) of each column; (C0 C1); (C1 C2).
+// The assembler loads all words at once.
+struct Record3x3 {
   uint32_t pair[3];
   uint32_t single[2];
+  int32_t multiplier;
+  int32_t bias;
 };
 
 // The words of the stream for each channel: int32 bias times 256 and multiplier; for each kernel row the
 // bytes w0 w1 w1 w2.
 constexpr int32_t kStreamWords3x3 = 5;
 
-// The assembler knows the order of the fields, and copies them to its stack.
+// The assembler knows the order of the fields up to `out`.
 struct Job3x3 {
   int32_t stride;  // bytes from output column to output column
   uint32_t entry;  // where the assembler begins
   uint32_t tail;   // where it goes on behind the pairs
-  int32_t end;
-  int32_t row_bytes;  // that the pairs of a row (at stride 2: the outputs) take
-  void* out;          // int8 outputs, or int32 sums that follow each other
-  int32_t out_step;   // bytes from channel to channel
-  const Weights3x3* weights;
-  const int32_t* stream;
-  int32_t channels;  // at least 1
-  const Unit3x3* x;  // the units of a channel follow those of the channel before
-  int32_t count;     // outputs
+  uint32_t
+      end;  // of the pairs of a row (at stride 2: of the outputs) of the first channel; of sums their bytes
+  int32_t gap;  // bytes from behind those to the next channel's outputs
+  const Record3x3* record;
+  const Record3x3* records_end;  // at least one further
+  const Unit3x3* x;              // the units of a channel follow those of the channel before
+  void* out;                     // int8 outputs, or int32 sums that follow each other; less `gap`
+  int32_t count;                 // outputs
 };
 
 // Units that a row of `count` outputs reads.
@@ -49,14 +51,14 @@ inline int32_t units_of_3x3(int32_t count, int32_t stride) {
   return stride == 1 ? (count + 1) / 2 + 1 : count + 1;
 }
 
-// The weights of some channels, for windows whose first row is A, times 256; the same, and eight records
-// behind them for windows whose first row is C; not times 256 and four records apart, for those whose first
-// row is A, B and C.
-void prepare_3x3(const int32_t* stream, Weights3x3* weights, int32_t channels);
-void prepare_pairs_3x3(const int32_t* stream, Weights3x3* weights, int32_t channels);
-void prepare_rows_3x3(const int32_t* stream, Weights3x3* weights, int32_t channels);
+// The records of some channels, for windows whose first row is A, weights times 256; the same, and four
+// records behind them for windows whose first row is C; weights as they are, for those whose first row is A,
+// B and C, four records apart.
+void prepare_3x3(const int32_t* stream, Record3x3* records, int32_t channels);
+void prepare_pairs_3x3(const int32_t* stream, Record3x3* records, int32_t channels);
+void prepare_rows_3x3(const int32_t* stream, Record3x3* records, int32_t channels);
 
-// Computes `job->channels` channels. The addresses tell the assembler where a row of some length begins and
+// Computes the channels of a job. The addresses tell the assembler where a row of some length begins and
 // ends; they are nullptr where it needs none.
 struct Core3x3 {
   void (*run)(const Job3x3* job);

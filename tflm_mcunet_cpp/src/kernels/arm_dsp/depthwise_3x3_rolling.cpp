@@ -11,8 +11,9 @@ namespace {
 using arm_dsp::Columns3x3;
 using arm_dsp::Job3x3;
 using arm_dsp::kStreamWords3x3;
+using arm_dsp::Record3x3;
 using arm_dsp::Span3x3;
-using arm_dsp::Workspace3x3;
+using arm_dsp::Unit3x3;
 
 // A row of four channels, nullptr for padding, as row A, B or C of the units.
 void replace(const void* row, int32_t offset, int32_t step, bool is_single, Columns3x3* place) {
@@ -24,19 +25,18 @@ void replace(const void* row, int32_t offset, int32_t step, bool is_single, Colu
 
 void compute(const DepthwiseDsp3x3& conv, const void* const* given, int8_t* out, const Columns& columns,
              void* scratch) {
-  Workspace3x3& space = *static_cast<Workspace3x3*>(scratch);
-  const Span3x3 span = arm_dsp::span_of_3x3(conv, columns, space.units);
+  Record3x3* const records = static_cast<Record3x3*>(scratch);
+  Unit3x3* const units = reinterpret_cast<Unit3x3*>(records + 12);
+  const Span3x3 span = arm_dsp::span_of_3x3(conv, columns, units);
   Columns3x3 places[3] = {span.place, span.place, span.place};
   places[1].units = static_cast<uint8_t*>(span.place.units) + 2;
-  arm_dsp::fill_units(space.units, span.units, conv.input_zero_point * 256);
-  int32_t* const sums = reinterpret_cast<int32_t*>(space.units + 4 * span.units);
-  Job3x3 job = arm_dsp::job_of_3x3(conv, span.count, space.units);
-  const bool is_sum = conv.is_regular == 0;
+  arm_dsp::fill_units(units, span.units, conv.input_zero_point * 256);
+  int32_t* const sums = reinterpret_cast<int32_t*>(units + 4 * span.units);
+  Job3x3 job = arm_dsp::job_of_3x3(conv, span.count, units);
   for (int32_t channel = 0; channel < conv.channels; channel += 4) {
     const int32_t left = conv.channels - channel;
-    job.channels = left < 4 ? left : 4;
-    job.stream = conv.stream + channel * kStreamWords3x3;
-    arm_dsp::prepare_rows_3x3(job.stream, space.weights[0], job.channels);
+    const int32_t channels = left < 4 ? left : 4;
+    arm_dsp::prepare_rows_3x3(conv.stream + channel * kStreamWords3x3, records, channels);
     const int32_t offset = span.offset + channel;
     const void* const* rows = given;
     int8_t* row_out = out + channel;
@@ -46,12 +46,9 @@ void compute(const DepthwiseDsp3x3& conv, const void* const* given, int8_t* out,
     for (int32_t y = conv.output_rows; y > 0; --y, ++rows, row_out += conv.output_pitch) {
       replace(rows[2], offset, conv.input_step, oldest == 2, &places[oldest]);
       oldest = oldest == 2 ? 0 : oldest + 1;
-      job.weights = space.weights[oldest];
-      job.out = is_sum ? static_cast<void*>(sums) : row_out;
-      conv.core->run(&job);
-      for (int32_t c = 0; is_sum && c < job.channels; ++c) {
-        arm_dsp::finish_3x3(conv, sums + c * span.count, span.count, channel + c, row_out + c);
-      }
+      job.record = records + 4 * oldest;
+      job.records_end = job.record + channels;
+      arm_dsp::run_3x3(conv, job, sums, channel, row_out);
     }
   }
 }

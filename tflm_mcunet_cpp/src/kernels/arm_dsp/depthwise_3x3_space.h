@@ -14,12 +14,6 @@
 namespace tflm_mcunet {
 namespace arm_dsp {
 
-// What lies in the scratch memory; behind the units of four channels, sums.
-struct Workspace3x3 {
-  Weights3x3 weights[3][4];  // for each place of the oldest row
-  Unit3x3 units[1];
-};
-
 // The outputs of a row, the units that they read, and of those the columns that exist.
 struct Span3x3 {
   int32_t count;
@@ -59,13 +53,14 @@ inline void fill_units(Unit3x3* units, int32_t count, int32_t value) {
   }
 }
 
-// A job without weights, output, stream and number of channels.
+// A job without records and output.
 inline Job3x3 job_of_3x3(const DepthwiseDsp3x3& conv, int32_t count, const Unit3x3* units) {
   const bool is_sum = conv.is_regular == 0;
+  const int32_t row_bytes = (conv.stride == 1 ? count & ~1 : count) * (is_sum ? 4 : conv.output_step);
   Job3x3 job;
   job.stride = conv.output_step;
-  job.row_bytes = (conv.stride == 1 ? count & ~1 : count) * (is_sum ? 4 : conv.output_step);
-  job.out_step = is_sum ? 4 * count : 1;
+  job.end = static_cast<uint32_t>(row_bytes);
+  job.gap = (is_sum ? 4 * count : 1) - row_bytes;
   job.x = units;
   job.count = count;
   set_code_of_3x3(*conv.core, conv.stride, &job);
@@ -84,6 +79,23 @@ inline void finish_3x3(const DepthwiseDsp3x3& conv, const int32_t* sums, int32_t
                              conv.output_min,
                              conv.output_max};
   conv.core->finish(&ending, sums, count, out);
+}
+
+// One output row, from units that its job names.
+inline void run_3x3(const DepthwiseDsp3x3& conv, Job3x3& job, int32_t* sums, int32_t channel, int8_t* out) {
+  if (conv.is_regular != 0) {
+    const uint32_t row_bytes = static_cast<uint32_t>(1 - job.gap);
+    job.end = static_cast<uint32_t>(reinterpret_cast<uintptr_t>(out)) + row_bytes;
+    job.out = out - job.gap;
+    conv.core->run(&job);
+    return;
+  }
+  job.out = reinterpret_cast<uint8_t*>(sums) - job.gap;
+  conv.core->run(&job);
+  const int32_t channels = static_cast<int32_t>(job.records_end - job.record);
+  for (int32_t c = 0; c < channels; ++c) {
+    finish_3x3(conv, sums + c * job.count, job.count, channel + c, out + c);
+  }
 }
 
 }  // namespace arm_dsp
