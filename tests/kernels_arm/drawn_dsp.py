@@ -138,7 +138,9 @@ class Drawer:
     def narrow_depthwise_conv_2d(self) -> None:
         """Maps of the widths that have a kernel of their own."""
         shapes = ((3, 1, 5), (3, 1, 6), (3, 1, 10), (5, 1, 10), (5, 2, 5), (7, 1, 3), (7, 1, 5), (7, 1, 6))
-        kernel, stride, width = self.pick(*shapes, (3, 2, 6), (3, 2, 11), (3, 2, 12), (7, 2, 9), (7, 2, 19))
+        kernel, stride, width = self.pick(
+            *shapes, (3, 1, 12), (3, 2, 6), (3, 2, 11), (3, 2, 12), (7, 2, 9), (7, 2, 19)
+        )
         height = self.between(1, 25 if width == 19 else (5 if kernel == 3 else 9))
         x = self.builder.input(
             (self.pick(1, 1, 2), height, width, self.between(2, 13)), scale=0.05, zero_point=self.zero_point()

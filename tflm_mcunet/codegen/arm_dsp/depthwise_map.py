@@ -52,6 +52,7 @@ _CORES: Mapping[tuple[int, int, int], _Core] = {
     (3, 1, 5): _Core("kMap3x3Stride1Width5", _ORDER_3, 2, True),
     (3, 1, 6): _Core("kMap3x3Stride1Width6", _ORDER_3, 2, True),
     (3, 1, 10): _Core("kMap3x3Stride1Width10", _ORDER_3, 2, True, parts=2),
+    (3, 1, 12): _Core("kMap3x3Stride1Width12", _ORDER_3, 2, True, parts=2),
     (3, 2, 6): _Core("kMap3x3Stride2Width6", _ORDER_3, 2, True, pad_left=0),
     (3, 2, 11): _Core("kMap3x3Stride2Width11", _ORDER_3, 2, True),
     (3, 2, 12): _Core("kMap3x3Stride2Width12", _ORDER_3, 2, True, pad_left=0),

@@ -191,6 +191,9 @@ TFLM_MCUNET_ASSEMBLER void map_7_2_10(const MapJob*) {
 TFLM_MCUNET_ASSEMBLER void map_3_1_10(const MapJob*) {
   MAP(HALVES("3_1_10", "3", "52", ROW_3_1_10_LEFT, "48", ROW_3_1_10_RIGHT), "r2-r6", KEEP_OUT, FINISH_5_BY_8);
 }
+TFLM_MCUNET_ASSEMBLER void map_3_1_12(const MapJob*) {
+  MAP(HALVES("3_1_12", "3", "56", ROW_3_1_12_LEFT, "56", ROW_3_1_12_RIGHT), "r2-r7", KEEP_OUT, FINISH_6_BY_8);
+}
 TFLM_MCUNET_ASSEMBLER void map_5_1_10(const MapJob*) {
   MAP(HALVES("5_1_10", "5", "68", ROW_5_1_10_LEFT, "68", ROW_5_1_10_RIGHT), "r2-r6", KEEP_NONE, FINISH_5);
 }
@@ -201,6 +204,8 @@ TFLM_MCUNET_ASSEMBLER void map_7_2_20(const MapJob*) {
 extern "C" {
 extern const char tflm_mcunet_map_3_1_10[];
 extern const char tflm_mcunet_map_3_1_10_right[];
+extern const char tflm_mcunet_map_3_1_12[];
+extern const char tflm_mcunet_map_3_1_12_right[];
 extern const char tflm_mcunet_map_5_1_10[];
 extern const char tflm_mcunet_map_5_1_10_right[];
 extern const char tflm_mcunet_map_7_2_20[];
@@ -245,6 +250,14 @@ const MapCore kMap3x3Stride1Width10 = {
     2,
     2,
     {{tflm_mcunet_map_3_1_10, 52, 0}, {tflm_mcunet_map_3_1_10_right, 48, 8}}};
+const MapCore kMap3x3Stride1Width12 = {
+    map_3_1_12,
+    expand_map_3,
+    3,
+    1,
+    2,
+    2,
+    {{tflm_mcunet_map_3_1_12, 56, 0}, {tflm_mcunet_map_3_1_12_right, 56, 8}}};
 const MapCore kMap5x5Stride1Width10 = {
     map_5_1_10,
     expand_map_5_1,
@@ -334,6 +347,7 @@ const MapCore kMap7x7Stride1Width6 = {run<7, 1, 6, 3, 1>, expand_map_7_1, 7, 1, 
 const MapCore kMap7x7Stride2Width10 = {run<7, 2, 10, 3, 1>, expand_map_7_2, 7, 2, 4, 1, {}};
 
 const MapCore kMap3x3Stride1Width10 = {run<3, 1, 10, 1, 2>, expand_map_3, 3, 1, 2, 2, {}};
+const MapCore kMap3x3Stride1Width12 = {run<3, 1, 12, 1, 2>, expand_map_3, 3, 1, 2, 2, {}};
 const MapCore kMap5x5Stride1Width10 = {run<5, 1, 10, 2, 2>, expand_map_5_1, 5, 1, 4, 2, {}};
 const MapCore kMap7x7Stride2Width20 = {run<7, 2, 20, 3, 2>, expand_map_7_2, 7, 2, 4, 2, {}};
 

@@ -68,6 +68,7 @@ constexpr int32_t kMapShift = 8;
 extern const MapCore kMap3x3Stride1Width5;
 extern const MapCore kMap3x3Stride1Width6;
 extern const MapCore kMap3x3Stride1Width10;
+extern const MapCore kMap3x3Stride1Width12;
 extern const MapCore kMap5x5Stride1Width10;
 extern const MapCore kMap3x3Stride2Width6;
 extern const MapCore kMap3x3Stride2Width11;

@@ -88,6 +88,19 @@
   "ldrd r10, r11, [r1], #8\n" TAP("r2", "r7", "r10") TAP("r3", "r8", "r11") TAP("r4", "r8", "r10")          \
       TAP("r5", "r9", "r11") TAP("r6", "r9", "r10") LOW_HIGH("r2", "r8", "r11") HIGH_LOW("r3", "r7", "r10") \
           LOW_HIGH("r4", "r9", "r11") HIGH_LOW("r5", "r8", "r10")
+// Six outputs each.
+#define ROW_3_1_12_LEFT                                                                                \
+  "ldmia.w r0!, {r8-r10}\n"                                                                            \
+  "ldrd r11, lr, [r1], #8\n" TAP("r2", "r8", "lr") TAP("r3", "r8", "r11")                              \
+      HIGH_LOW("r4", "r8", "r11") "ldr.w r8, [r0], #12\n" TAP("r4", "r9", "lr") TAP("r5", "r9", "r11") \
+          TAP("r6", "r10", "lr") TAP("r7", "r10", "r11") LOW_HIGH("r3", "r9", "lr")                    \
+              HIGH_LOW("r6", "r9", "r11") LOW_HIGH("r5", "r10", "lr") LOW_HIGH("r7", "r8", "lr")
+#define ROW_3_1_12_RIGHT                                                                                    \
+  "ldrd r8, r9, [r0], #8\n"                                                                                 \
+  "ldrd r11, lr, [r1], #8\n" HIGH_LOW("r2", "r8", "r11") TAP("r2", "r9", "lr")                              \
+      TAP("r3", "r9", "r11") "ldrd r10, r8, [r0], #16\n" HIGH_LOW("r4", "r9", "r11") TAP("r4", "r10", "lr") \
+          TAP("r5", "r10", "r11") TAP("r6", "r8", "lr") TAP("r7", "r8", "r11") LOW_HIGH("r3", "r10", "lr")  \
+              HIGH_LOW("r6", "r10", "r11") LOW_HIGH("r5", "r8", "lr")
 // Words B1, B2, A0, A1.
 #define ROW_5_1_10(TAPS, LAST_TAPS) \
   "ldrd r9, r10, [r0, #8]\n"        \

@@ -122,6 +122,7 @@ constexpr StageRoutine kRoutines[] = {
     routine<const arm_dsp::MapCore*, &arm_dsp::kMap7x7Stride2Width10>(394),
     routine<const arm_dsp::MapCore*, &arm_dsp::kMap7x7Stride2Width20>(395),
     routine<const arm_dsp::MapCore*, &arm_dsp::kMap3x3Stride2Width6>(396),
+    routine<const arm_dsp::MapCore*, &arm_dsp::kMap3x3Stride1Width12>(397),
     routine<const arm_dsp::PackedCore*, &arm_dsp::kPacked5x5Stride1>(448),
     routine<const arm_dsp::PackedCore*, &arm_dsp::kPacked5x5Stride2>(449),
     routine<const arm_dsp::PackedCore*, &arm_dsp::kPacked7x7Stride1>(450),
