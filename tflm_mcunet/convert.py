@@ -271,29 +271,30 @@ def _schedule(
 
 
 def _with_cheaper_streams(plan: Schedule, input: str, family: str) -> Schedule:
-    """The plan whose streams cost less in no more bytes, the scratch of its kernels included; else the plan itself.
+    """The plan whose streams cost less, or the plan itself.
 
-    What takes more scratch whole than there is now goes row by row, as in `plan`.
+    It takes hardly more bytes than `plan`, scratch included (`Program.most_bytes`). What whole would need scratch above
+    that goes row by row.
     """
     families = (PORTABLE, family) if family else FAMILIES
     if all(stage.plan is None for stage in plan.stages):
         return plan
-    most = [build_program(plan, name).scratch_bytes for name in families]
+    most = [build_program(plan, name).most_bytes for name in families]
     in_rows: frozenset[int] = frozenset()
     for _ in range(MOST_PLANS):
         found = with_cheaper_streams(plan, input=input, family=family, in_rows=in_rows)
-        too_large = frozenset(
+        too_high = frozenset(
             step.op
             for name, allowed in zip(families, most)
             for stage in build_program(found, name).stages
             for step in stage.steps
-            if step.scratch_bytes > allowed
+            if step.scratch_end > allowed
         )
-        if not too_large:
+        if not too_high:
             return found
-        if too_large <= in_rows:
+        if too_high <= in_rows:
             return plan
-        in_rows |= too_large
+        in_rows |= too_high
     return plan
 
 

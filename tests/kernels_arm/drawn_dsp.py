@@ -278,9 +278,9 @@ def kernel_share(schedule: Schedule, kernel: str) -> float:
 
 
 def run(schedule: Schedule, feed: list[list[np.ndarray]], family: str, on: str) -> Outputs:
-    """The outputs of a program of one family; on the host with sanitizers."""
+    """The outputs of a program of one family; on the host with sanitizers, which then see where scratch ends."""
     with tempfile.TemporaryDirectory(prefix="tflm_mcunet_dsp_") as folder:
-        write(emit(build_program(schedule, family)), Path(folder))
+        write(emit(build_program(schedule, family, scratch_behind=on == "host")), Path(folder))
         return run_program(Path(folder), feed, on=on, sanitize=on == "host", timeout_s=100).outputs
 
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from tflm_mcunet.codegen.call import Call, View
 from tflm_mcunet.codegen.family import PORTABLE, reads_constants, specialised, specialised_in_place
 from tflm_mcunet.codegen.lower import lower, lower_sum
+from tflm_mcunet.codegen.scratch_places import Span, first_free, taken_spans
 from tflm_mcunet.codegen.stream_state import WaitingState, waiting_state
 from tflm_mcunet.errors import UnsupportedOpError
 from tflm_mcunet.graph import Graph, Op
 from tflm_mcunet.schedule.rows import RowNode, row_graph
 from tflm_mcunet.schedule.schedule import Schedule, Stage, aligned
 from tflm_mcunet.schedule.stream import PatchPlan, RowOperator, RowStorage, StreamPlan
+
+#: What scratch may take more where operators run whole, of small arenas.
+LEAST_MORE_BYTES = 512
 
 #: Operators into whose window a padding can be folded.
 _PADDED = ("CONV_2D", "DEPTHWISE_CONV_2D")
@@ -53,13 +58,13 @@ class Step:
         op: int. Operator index in the graph.
         call: Call.
         tensors: tuple of int. Indices into Program.tensors: the inputs, then the outputs.
-        scratch_offset: int. In the arena; of the int32 sums where the call is a sum.
+        scratch_offset: int. In the arena or behind it; of the int32 sums where the call is a sum.
         hold: int. Index of the tensor whose row y must exist before row y is computed, or -1.
         columns: (int, int, int). The output columns [first, last) that are computed, and the input column at
             which the input rows begin.
         shifts: tuple of int. Bytes from each operand's row to the column that the kernel takes, or empty.
         first_row: int. Of the output, at which the stage begins; it ends at the height of the output's Rows.
-        scratch_bytes: int. Of the scratch behind the arena that all steps share.
+        scratch_bytes: int. Of scratch that the Schedule has no buffer for.
     """
 
     op: int
@@ -71,6 +76,11 @@ class Step:
     shifts: tuple[int, ...] = ()
     first_row: int = 0
     scratch_bytes: int = 0
+
+    @property
+    def scratch_end(self) -> int:
+        """One past the last byte of scratch that the Schedule has no buffer for; 0 without."""
+        return self.scratch_offset + self.scratch_bytes if self.scratch_bytes else 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,8 +122,18 @@ class Program:
 
     @property
     def scratch_bytes(self) -> int:
-        """What the kernels need besides the arena; it follows the arena, and all of them share it."""
-        return max((s.scratch_bytes for stage in self.stages for s in stage.steps), default=0)
+        """What scratch takes behind the arena."""
+        ends = (s.scratch_end for stage in self.stages for s in stage.steps)
+        return max(0, max(ends, default=0) - aligned(self.arena_bytes))
+
+    @property
+    def most_bytes(self) -> int:
+        """What `convert` stays within where it runs operators whole: a sixteenth more, and no more than all scratch
+        behind the arena."""
+        arena = aligned(self.arena_bytes)
+        sizes = (s.scratch_bytes for stage in self.stages for s in stage.steps)
+        more = max(arena // 16, LEAST_MORE_BYTES)
+        return min(arena + self.scratch_bytes + more, arena + max(sizes, default=0))
 
     @property
     def window_rows(self) -> int:
@@ -147,12 +167,13 @@ def scratch(graph: Graph, op: Op) -> tuple[int, ...]:
     return (size_bytes,) if size_bytes else ()
 
 
-def build_program(schedule: Schedule, family: str = PORTABLE) -> Program:
+def build_program(schedule: Schedule, family: str = PORTABLE, *, scratch_behind: bool = False) -> Program:
     """Lower every operator of a Schedule and give each operand its place.
 
     Args:
         schedule: Schedule.
         family: str. The kernels: "portable", "arm_dsp", "arm_mve" or "riscv" (`family_of` tells).
+        scratch_behind: bool. Whether scratch lies behind the arena although there may be room in it.
 
     Raises:
         UnsupportedOpError: for the first operator that has no kernel; nothing is built then.
@@ -167,7 +188,8 @@ def build_program(schedule: Schedule, family: str = PORTABLE) -> Program:
             passes = stage.plan.passes if isinstance(stage.plan, PatchPlan) else (stage.plan,)
             built = [_stream(places, plan) for plan in passes]
             fed |= {plan.fed for plan in passes}
-        stages += [b for b in built if b.steps]
+        taken = [(0, schedule.arena_bytes)] if scratch_behind else taken_spans(schedule, number)
+        stages += [_with_scratch(b, taken) for b in built if b.steps]
     graph = schedule.graph
     inputs = tuple(-1 if i in fed else schedule.offsets[i] for i in graph.inputs)
     outputs = tuple(places.output_offset(i) for i in graph.outputs)
@@ -184,6 +206,15 @@ def build_program(schedule: Schedule, family: str = PORTABLE) -> Program:
     )
 
 
+def _with_scratch(stage: ProgramStage, taken: Sequence[Span]) -> ProgramStage:
+    """The stage whose scratch has a place; its steps share it, since they run one at a time."""
+    placed = (
+        replace(s, scratch_offset=first_free(taken, s.scratch_bytes)) if s.scratch_bytes else s
+        for s in stage.steps
+    )
+    return replace(stage, steps=tuple(placed))
+
+
 class _Places:
     """Numbers the places of operands as they come up."""
 
@@ -193,7 +224,6 @@ class _Places:
         self.graph = schedule.graph
         self.tensors: dict[Rows, int] = {}
         self.scratch = {b.first_step: b.offset for b in schedule.buffers if b.tensor < 0}
-        self.behind = aligned(schedule.arena_bytes)  # where the scratch begins that all steps share
 
     @cached_property
     def folded(self) -> Graph:
@@ -286,7 +316,7 @@ def _layer(places: _Places, number: int, stage: Stage) -> ProgramStage:
         overlaps = _is_overlapping(call, places.schedule)
         special = places.specialised(call, is_layer=len(calls) == 1, overlaps=overlaps)
         if special is not call:
-            call, scratch, scratch_bytes = special, places.behind, special.scratch_bytes
+            call, scratch, scratch_bytes = special, 0, special.scratch_bytes
         operands = tuple(places.whole(view) for view in (*call.inputs, *call.outputs))
         columns = (0, call.width, 0)
         steps.append(Step(index, call, operands, scratch, columns=columns, scratch_bytes=scratch_bytes))
@@ -307,9 +337,9 @@ def _stream(places: _Places, plan: StreamPlan) -> ProgramStage:
         if special.is_sum:
             call = special
         elif special is not call:
-            call, scratch, scratch_bytes = special, places.behind, special.scratch_bytes
+            call, scratch, scratch_bytes = special, 0, special.scratch_bytes
         elif operator.in_place and call.in_place_scratch_bytes:
-            scratch, scratch_bytes = places.behind, call.in_place_scratch_bytes
+            scratch_bytes = call.in_place_scratch_bytes
         computed = [v.tensor for v in call.inputs if not places.graph.tensors[v.tensor].is_constant]
         assert set(computed) == set(operator.inputs), (operator, computed)
         # A gate is whole before the stage begins; its one row counts as every row.
@@ -359,7 +389,7 @@ def _in_place_layer(places: _Places, plan: StreamPlan) -> Step | None:
         return None
     operands, columns = tuple(places.whole(v) for v in views), (0, special.width, 0)
     scratch_bytes = special.scratch_bytes
-    return Step(operator.op, special, operands, places.behind, columns=columns, scratch_bytes=scratch_bytes)
+    return Step(operator.op, special, operands, columns=columns, scratch_bytes=scratch_bytes)
 
 
 #: Operators that read other columns than they write; the others take the same columns of every operand.

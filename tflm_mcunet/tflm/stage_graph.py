@@ -122,7 +122,8 @@ class _Builder:
         # An input that nothing reads has no place in a Schedule; here the runtime gives it one.
         unread = [t for t in self.graph.inputs if t not in schedule.offsets]
         buffers = (*schedule.buffers, *(Buffer(t, 0, 0, 0, 0) for t in unread))
-        program = build_program(replace(schedule, stages=tuple(kept), buffers=buffers), self.family)
+        kept_schedule = replace(schedule, stages=tuple(kept), buffers=buffers)
+        program = build_program(kept_schedule, self.family, scratch_behind=True)
         runs = _runs_by_stage(program, schedule)
         stock = {t for i, s in enumerate(schedule.stages) if i not in taken for t in self._read_by(s)}
         needed = stock | {self.rows.alias.get(t, t) for t in self.graph.outputs}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from tflm_mcunet.codegen.family import PORTABLE, family_of
-from tflm_mcunet.codegen.program import build_program, scratch
+from tflm_mcunet.codegen.program import Program, build_program, scratch
 from tflm_mcunet.errors import UsageError
 from tflm_mcunet.graph import Graph
 from tflm_mcunet.ops import total_macs
@@ -211,8 +212,7 @@ class MemoryOracle:
             return Need(stock.arena_bytes, tflite_bytes(graph), stock.head_bytes or 0, macs, instructions)
         schedule = exact_schedule(canonical(graph)[0], self.budget.schedule)
         programs = [build_program(schedule, family) for family in {PORTABLE: 0, self.budget.family: 0}]
-        arena = aligned(schedule.arena_bytes) + max(p.scratch_bytes for p in programs)
-        sram = arena + max(static_bytes(p) for p in programs) + STACK_BYTES
+        sram = arena_bytes(schedule, programs) + max(static_bytes(p) for p in programs) + STACK_BYTES
         return Need(sram, constant_bytes(*programs) + CODE_BYTES, schedule.arena_bytes, macs, instructions)
 
     def schedule_of(self, network: Architecture | Graph) -> str:
@@ -262,6 +262,18 @@ def quick_arena_bytes(graph: Graph, schedule: str, sram_bytes: int = 0) -> int:
         return plan_layer(graph, in_place=own_kernels()).arena_bytes
     clean = canonical(graph)[0]
     return plan_stages(clean, kinds=("layer", "stream"), effort="quick", sram=sram_bytes).arena_bytes
+
+
+def arena_bytes(schedule: Schedule, programs: Sequence[Program]) -> int:
+    """The arena and the scratch that lies behind it; the program of `convert` takes no more.
+
+    Args:
+        schedule: Schedule. Of `exact_schedule`, which has operators in streams that `convert` may run whole.
+        programs: sequence of Program. The same for several families of kernels, of which one will run.
+    """
+    if all(stage.plan is None for stage in schedule.stages):
+        return max(aligned(p.arena_bytes) + p.scratch_bytes for p in programs)
+    return max(p.most_bytes for p in programs)
 
 
 def exact_schedule(graph: Graph, schedule: str) -> Schedule:

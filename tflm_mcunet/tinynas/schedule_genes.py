@@ -16,11 +16,11 @@ from tflm_mcunet.codegen.family import PORTABLE
 from tflm_mcunet.codegen.program import build_program
 from tflm_mcunet.errors import UsageError
 from tflm_mcunet.ops import total_macs
-from tflm_mcunet.schedule.schedule import Schedule, aligned
+from tflm_mcunet.schedule.schedule import Schedule
 from tflm_mcunet.schedule.stages import plan_stages
 from tflm_mcunet.tinynas.architecture import Architecture
 from tflm_mcunet.tinynas.breeding import Genes
-from tflm_mcunet.tinynas.budget import Budget, MemoryOracle, Need
+from tflm_mcunet.tinynas.budget import Budget, MemoryOracle, Need, arena_bytes
 from tflm_mcunet.tinynas.build import graph_of
 from tflm_mcunet.tinynas.flash import CODE_BYTES, STACK_BYTES, constant_bytes, static_bytes
 from tflm_mcunet.tinynas.instructions import instructions_estimate
@@ -140,8 +140,7 @@ def need_of_plan(plan: Schedule, budget: Budget) -> Need:
         budget: Budget. For the kernels of its target.
     """
     programs = [build_program(plan, family) for family in {PORTABLE: 0, budget.family: 0}]
-    arena = aligned(plan.arena_bytes) + max(program.scratch_bytes for program in programs)
-    sram = arena + max(static_bytes(program) for program in programs) + STACK_BYTES
+    sram = arena_bytes(plan, programs) + max(static_bytes(program) for program in programs) + STACK_BYTES
     computed, once = sum(stage.macs for stage in plan.stages), total_macs(plan.graph)
     instructions = round(instructions_estimate(plan.graph, budget.family) * computed / max(1, once))
     flash = constant_bytes(*programs) + CODE_BYTES
