@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -30,6 +31,15 @@ _LEAST_WIDTH = 9
 #: are a multiple of the six that it computes at a time, but for the widest.
 _LEAST_WIDTH_OF_SUMS, _WIDE, _SIX = {5: 29, 7: 13}, 29, 6
 
+_NEVER = 1 << 30
+
+#: The same for a call of one row, by kernel and stride: from which width on but for multiples of six, and with them.
+_LEAST_WIDTHS_OF_ROWS: Mapping[tuple[int, int], tuple[int, int]] = {
+    (5, 1): (22, 48),
+    (7, 1): (9, 24),
+    (7, 2): (22, _NEVER),
+}
+
 
 def packed_depthwise(call: Call, weights: np.ndarray, is_layer: bool) -> Call | None:
     """The call of the kernel for 5x5 and 7x7 windows of wide rows, or None where it is not exact or not faster.
@@ -41,7 +51,7 @@ def packed_depthwise(call: Call, weights: np.ndarray, is_layer: bool) -> Call | 
     """
     fields, window = call.params.fields, call.window
     channels, kernel, stride = fields["input_channels"], fields["kernel_w"], fields["stride_w"]
-    if call.width < _LEAST_WIDTH or not is_layer:
+    if call.width < _LEAST_WIDTH or not (is_layer or _is_faster_by_row(call.width, kernel, stride)):
         return None  # the other kernel takes fewer instructions
     smallest, largest = sum_bounds(fields, weights.reshape(channels, -1))
     given_bias = fields["bias"].values.astype(np.int64) if fields["bias"] else np.zeros(channels, np.int64)
@@ -54,7 +64,7 @@ def packed_depthwise(call: Call, weights: np.ndarray, is_layer: bool) -> Call | 
             return None
         bias, finish, shifts = found.bias.astype(np.int64) >> _SCALE, found.finish, found.shift
         core_finish = _SHIFTED if finish == SATURATE else _SUMS
-        if core_finish == _SUMS and not _is_faster_with_sums(call.width, kernel):
+        if core_finish == _SUMS and not (is_layer and _is_faster_with_sums(call.width, kernel)):
             return None
         regular = found.multiplier, found.constant
     reach = (
@@ -65,7 +75,7 @@ def packed_depthwise(call: Call, weights: np.ndarray, is_layer: bool) -> Call | 
     )
     if max(int(np.abs(r).max()) for r in (*reach, bias)) >= _REACH:
         return None
-    rows = call.outputs[0].height
+    rows = call.outputs[0].height if is_layer else 1
     words = _words(call.width, kernel, stride)
     slots = kernel + (rows - 1) * stride
     is_rolling = slots * words * 16 > _MOST_HELD_BYTES
@@ -94,6 +104,11 @@ def packed_depthwise(call: Call, weights: np.ndarray, is_layer: bool) -> Call | 
         window=replace(window, kernel_h=slots, stride_h=stride * rows),
         scratch_bytes=80 + weights_bytes + (kernel if is_rolling else slots) * words * 16 + sums_bytes,
     )
+
+
+def _is_faster_by_row(width: int, kernel: int, stride: int) -> bool:
+    least, wide = _LEAST_WIDTHS_OF_ROWS.get((kernel, stride), (_NEVER, _NEVER))
+    return width >= (least if width % _SIX != 0 else wide)
 
 
 def _is_faster_with_sums(width: int, kernel: int) -> bool:

@@ -172,7 +172,7 @@ class DepthwisePacked {
   void prepare(const int32_t* stream, int32_t c, int32_t shift) {
     int32_t* const weights = weights_ + c * weights_words_;
     const int32_t words = kernel_ * row_words_;
-    arm_dsp::pack_weights(reinterpret_cast<const int8_t*>(stream + kStreamHead), kernel_, weights);
+    conv_.core->pack(reinterpret_cast<const int8_t*>(stream + kStreamHead), weights);
     if (conv_.is_rolling != 0) {
       memcpy(weights + words, weights, static_cast<uint32_t>(4 * words));
     }

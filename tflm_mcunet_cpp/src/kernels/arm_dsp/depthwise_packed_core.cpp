@@ -245,12 +245,42 @@ TFLM_MCUNET_ASSEMBLER void widen_1(const PackedColumns*) { WIDEN_WORDS("4"); }
 
 TFLM_MCUNET_ASSEMBLER void widen_2(const PackedColumns*) { WIDEN_WORDS("8"); }
 
+// Registers: r0 bytes, r1 words, r2 rows left.
+#define BYTE(to, at) "ldrsb.w " to ", [r0, #" at "]\n"
+#define PAIR(upper, lower) "add.w " lower ", " lower ", " upper ", lsl #21\n"
+#define PACK(rows, ROW)    \
+  asm volatile(            \
+      "push {r4-r8, lr}\n" \
+      "movs r2, #" rows    \
+      "\n"                 \
+      "1:\n" ROW           \
+      "subs r2, r2, #1\n"  \
+      "bne 1b\n"           \
+      "pop {r4-r8, pc}\n")
+
+TFLM_MCUNET_ASSEMBLER void pack_5(const int8_t*, int32_t*) {
+  PACK("5",
+       BYTE("r3", "0") BYTE("r4", "1") BYTE("r5", "2") BYTE("r6", "3") BYTE("r7", "4")
+       "adds r0, #5\n" PAIR("r3", "r4") PAIR("r5", "r6")
+       "lsl.w r7, r7, #21\n"
+       "stmia.w r1!, {r4, r6, r7}\n");
+}
+
+TFLM_MCUNET_ASSEMBLER void pack_7(const int8_t*, int32_t*) {
+  PACK("7",
+       BYTE("r3", "0") BYTE("r4", "1") BYTE("r5", "2") BYTE("r6", "3") BYTE("r7", "4") BYTE("r8", "5")
+       BYTE("r12", "6")
+       "adds r0, #7\n" PAIR("r3", "r4") PAIR("r5", "r6") PAIR("r7", "r8")
+       "lsl.w r12, r12, #21\n"
+       "stmia.w r1!, {r4, r6, r8, r12}\n");
+}
+
 }  // namespace
 
-const PackedCore kPacked5x5Stride1 = {rows_5_1, 56, 5, 1};
-const PackedCore kPacked5x5Stride2 = {rows_5_2, 60, 5, 2};
-const PackedCore kPacked7x7Stride1 = {rows_7_1, 72, 7, 1};
-const PackedCore kPacked7x7Stride2 = {rows_7_2, 76, 7, 2};
+const PackedCore kPacked5x5Stride1 = {rows_5_1, 56, 5, 1, pack_5};
+const PackedCore kPacked5x5Stride2 = {rows_5_2, 60, 5, 2, pack_5};
+const PackedCore kPacked7x7Stride1 = {rows_7_1, 72, 7, 1, pack_7};
+const PackedCore kPacked7x7Stride2 = {rows_7_2, 76, 7, 2, pack_7};
 
 uint32_t packed_code(const PackedCore& core, int32_t rows) {
   const uint32_t skipped = static_cast<uint32_t>((core.kernel - rows) * core.row_bytes);
@@ -289,12 +319,22 @@ Parts parts_of(uint64_t sum) {
   return {static_cast<uint32_t>(sum >> 21) << 11, static_cast<uint32_t>(sum) << 11, upper >> 10};
 }
 
+template <int32_t kernel>
+void pack(const int8_t* bytes, int32_t* to) {
+  for (int32_t row = 0; row < kernel; ++row, bytes += kernel) {
+    for (int32_t i = 0; i + 1 < kernel; i += 2) {
+      *to++ = packed(bytes[i + 1], bytes[i]);
+    }
+    *to++ = packed(0, bytes[kernel - 1]);
+  }
+}
+
 }  // namespace
 
-const PackedCore kPacked5x5Stride1 = {nullptr, 0, 5, 1};
-const PackedCore kPacked5x5Stride2 = {nullptr, 0, 5, 2};
-const PackedCore kPacked7x7Stride1 = {nullptr, 0, 7, 1};
-const PackedCore kPacked7x7Stride2 = {nullptr, 0, 7, 2};
+const PackedCore kPacked5x5Stride1 = {nullptr, 0, 5, 1, pack<5>};
+const PackedCore kPacked5x5Stride2 = {nullptr, 0, 5, 2, pack<5>};
+const PackedCore kPacked7x7Stride1 = {nullptr, 0, 7, 1, pack<7>};
+const PackedCore kPacked7x7Stride2 = {nullptr, 0, 7, 2, pack<7>};
 
 uint32_t packed_code(const PackedCore&, int32_t rows) { return static_cast<uint32_t>(rows); }
 
@@ -374,15 +414,6 @@ void widen_packed(const PackedColumns* columns, int32_t stride) {
 }
 
 #endif
-
-void pack_weights(const int8_t* bytes, int32_t kernel, int32_t* to) {
-  for (int32_t row = 0; row < kernel; ++row, bytes += kernel) {
-    for (int32_t i = 0; i + 1 < kernel; i += 2) {
-      *to++ = packed(bytes[i + 1], bytes[i]);
-    }
-    *to++ = packed(0, bytes[kernel - 1]);
-  }
-}
 
 }  // namespace arm_dsp
 }  // namespace tflm_mcunet

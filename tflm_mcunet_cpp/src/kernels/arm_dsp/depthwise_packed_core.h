@@ -79,12 +79,16 @@ struct PackedJob {
   int32_t out_pitch;  // bytes from row to row
 };
 
+// The words of a channel's kernel rows, a row of bytes being two to a word.
+using PackWeights = void(const int8_t* bytes, int32_t* to);
+
 // A kernel and stride, and the assembler's code of its rows. Each is linked only where a layer needs it.
 struct PackedCore {
   void (*rows)();
   int32_t row_bytes;  // of code
   int32_t kernel;
   int32_t stride;
+  PackWeights* pack;
 };
 extern const PackedCore kPacked5x5Stride1;
 extern const PackedCore kPacked5x5Stride2;
@@ -121,9 +125,6 @@ struct PackedColumns {
 
 // Words lie `stride` words apart.
 void widen_packed(const PackedColumns* columns, int32_t stride);
-
-// The words of a channel's kernel rows, of which a row is `kernel` bytes, two to a word.
-void pack_weights(const int8_t* bytes, int32_t kernel, int32_t* to);
 
 }  // namespace arm_dsp
 }  // namespace tflm_mcunet
