@@ -361,5 +361,5 @@ def test_the_command_line_tells_engine_and_arena(
     command += ["-o", str(tmp_path / "project"), "--engine", "tflm"]
     assert main([*command, "--json", "-"]) == 0
     told = json.loads(capsys.readouterr().out)
-    program = interpreter_program(mcu.convert(model_file).tflite, "cortex-m4", 1)
+    program = interpreter_program(mcu.convert(model_file, "STM32F405").tflite, "cortex-m4", 1)
     assert (told["engine"], told["arena"]) == ("tflm", program.arena_bytes)

@@ -268,6 +268,7 @@ def test_tables_that_point_outside_are_refused_although_their_checksum_is_right(
         "row offsets": (first_tensor + 6, huge),
         "kernel": (first_op, 999),
         "kernel of more words": (first_op, words[first_op] + (1 << 24)),
+        "kernel that sums": (first_op, words[first_op] ^ (1 << 23)),
         "kernel of fewer pointers": (first_op, words[first_op] - (1 << 16)),
         "operand count": (first_op + 1, 0x0000_01FF),
         "no outputs": (first_op + 1, 1),

@@ -42,6 +42,7 @@ def streamed_part(path: Path) -> Graph:
         ("mlperf_kws_ref_model", "arm_dsp", "cortex-m4"),
         ("tflm_person_detect", "arm_dsp", "cortex-m4"),
         ("mlperf_kws_ref_model", "arm_mve", "cortex-m55"),
+        ("tflm_person_detect", "arm_mve", "cortex-m55"),
         ("mlperf_kws_ref_model", "riscv", "rv32"),
     ],
 )

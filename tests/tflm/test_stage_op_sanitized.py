@@ -55,7 +55,7 @@ int main() {
     const char* wrong = read_options(data, bytes, &options);
     if (wrong == nullptr) wrong = check_options(options, constants, registered);
     if (wrong == nullptr) {
-      unsigned char* memory = static_cast<unsigned char*>(malloc(stage_bytes(options, registered)));
+      unsigned char* memory = static_cast<unsigned char*>(malloc(stage_bytes(options)));
       BuiltStage built;
       build_stage(options, constants, registered, memory, &built);
       const Program& program = built.program;

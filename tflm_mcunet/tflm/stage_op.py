@@ -189,7 +189,7 @@ class _Sections:
     def add_step(self, step: Step, scratch: int) -> None:
         call, window, kernel = step.call, step.call.window, stage_kernel(step.call)
         self.ops += [
-            kernel.number | kernel.pointers << 16 | kernel.words << 24,
+            kernel.number | kernel.pointers << 16 | kernel.is_sum << 23 | kernel.words << 24,
             _halves(len(call.inputs) | len(call.outputs) << 8, len(self.operands)),
             _halves(window.kernel_h, window.stride_h),
             _halves(window.dilation_h, window.pad_top % 65536),

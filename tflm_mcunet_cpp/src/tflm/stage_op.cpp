@@ -116,7 +116,7 @@ TfLiteStatus prepare(TfLiteContext* context, TfLiteNode* node) {
   if (const char* wrong = check_options(options, constants, *data->kernels)) {
     return fail(context, wrong);
   }
-  void* memory = context->AllocatePersistentBuffer(context, stage_bytes(options, *data->kernels));
+  void* memory = context->AllocatePersistentBuffer(context, stage_bytes(options));
   if (memory == nullptr) {
     return fail(context, "the arena is too small");
   }

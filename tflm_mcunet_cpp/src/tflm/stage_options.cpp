@@ -10,11 +10,24 @@ namespace {
 inline uint16_t low(uint32_t word) { return static_cast<uint16_t>(word & 0xFFFFu); }
 inline uint16_t high(uint32_t word) { return static_cast<uint16_t>(word >> 16); }
 
+// What an operator's record says of its kernel.
+inline uint32_t pointers_of(const uint32_t* op) { return op[0] >> 16 & 0x7Fu; }
+inline bool is_sum(const uint32_t* op) { return (op[0] >> 23 & 1u) != 0; }
+inline uint32_t words_of(const uint32_t* op) { return op[0] >> 24; }
+
 // FNV-1a by words: every step is one to one, so no change of a single word goes unseen.
 uint32_t checksum(const uint32_t* words, size_t count) {
+  constexpr uint32_t kPrime = 16777619u;
+  const uint32_t* const end = words + count;
   uint32_t hash = 2166136261u;
-  for (size_t i = 0; i < count; ++i) {
-    hash = (hash ^ words[i]) * 16777619u;
+  for (; end - words >= 4; words += 4) {
+    hash = (hash ^ words[0]) * kPrime;
+    hash = (hash ^ words[1]) * kPrime;
+    hash = (hash ^ words[2]) * kPrime;
+    hash = (hash ^ words[3]) * kPrime;
+  }
+  for (; words != end; ++words) {
+    hash = (hash ^ *words) * kPrime;
   }
   return hash;
 }
@@ -88,7 +101,8 @@ const char* check_op(const StageOptions& options, const StageConstants& constant
   if (kernel == nullptr) {
     return kMissing;
   }
-  if (kernel->pointers != (op[0] >> 16 & 0xFFu) || kernel->words != op[0] >> 24) {
+  if (kernel->pointers != pointers_of(op) || kernel->words != words_of(op) ||
+      (kernel->sum != nullptr) != is_sum(op)) {
     return "a kernel is of another version: convert the model anew, or update the library";
   }
   const uint32_t inputs = op[1] & 0xFFu, outputs = op[1] >> 8 & 0xFFu, first = high(op[1]);
@@ -162,13 +176,11 @@ class Pieces {
   size_t used_ = 0;
 };
 
-size_t window_rows(const StageOptions& options, const StageKernels& registered) {
+size_t window_rows(const StageOptions& options) {
   size_t most = 1;
   for (uint32_t i = 0; i < options.header[kOps]; ++i) {
     const uint32_t* op = options.ops + i * kOpWords;
-    const size_t rows = find_kernel(registered, low(op[0]))->sum != nullptr
-                            ? 1
-                            : static_cast<size_t>(op[1] & 0xFFu) * low(op[2]);
+    const size_t rows = is_sum(op) ? 1 : static_cast<size_t>(op[1] & 0xFFu) * low(op[2]);
     most = rows > most ? rows : most;
   }
   return most;
@@ -178,11 +190,11 @@ struct Memory {
   uint8_t *bases, *window, *tensors, *ops, *counts;
 };
 
-Memory take_tables(const StageOptions& options, const StageKernels& registered, Pieces* pieces) {
+Memory take_tables(const StageOptions& options, Pieces* pieces) {
   const uint32_t* header = options.header;
   Memory memory;
   memory.bases = pieces->take((1 + header[kBases]) * sizeof(void*));
-  memory.window = pieces->take(window_rows(options, registered) * sizeof(void*));
+  memory.window = pieces->take(window_rows(options) * sizeof(void*));
   memory.tensors = pieces->take(header[kTensors] * sizeof(Rows));
   memory.ops = pieces->take(header[kOps] * sizeof(StageOp));
   memory.counts = pieces->take((header[kTensors] + header[kOps]) * sizeof(uint16_t));
@@ -343,12 +355,12 @@ const char* check_options(const StageOptions& options, const StageConstants& con
   return nullptr;
 }
 
-size_t stage_bytes(const StageOptions& options, const StageKernels& kernels) {
+size_t stage_bytes(const StageOptions& options) {
   Pieces pieces(nullptr);
-  take_tables(options, kernels, &pieces);
+  take_tables(options, &pieces);
   for (uint32_t i = 0; i < options.header[kOps]; ++i) {
-    const StageKernel* kernel = find_kernel(kernels, low(options.ops[i * kOpWords]));
-    pieces.take(params_bytes(kernel->pointers, kernel->words));
+    const uint32_t* op = options.ops + i * kOpWords;
+    pieces.take(params_bytes(pointers_of(op), words_of(op)));
   }
   return pieces.used();
 }
@@ -357,7 +369,7 @@ void build_stage(const StageOptions& options, const StageConstants& constants, c
                  uint8_t* memory, BuiltStage* built) {
   const uint32_t* header = options.header;
   Pieces pieces(memory);
-  const Memory tables = take_tables(options, kernels, &pieces);
+  const Memory tables = take_tables(options, &pieces);
   void** bases = reinterpret_cast<void**>(tables.bases);
   Rows* tensors = reinterpret_cast<Rows*>(tables.tensors);
   StageOp* ops = reinterpret_cast<StageOp*>(tables.ops);

@@ -6,8 +6,8 @@
 //   stages    4 words each, a Stage as it lies in memory; the engine runs them one after the other
 //   tensors   7 words each: offset, pitch, row bytes, height | slots << 16, step | phase << 16,
 //             base (0 the workspace, k constant k - 1 of the first kBases), first row offset or kNone
-//   ops      12 words each: kernel | its pointers << 16 | its words << 24, inputs | outputs << 8 | first
-//   operand << 16, kernel_h | stride_h << 16,
+//   ops      12 words each: kernel | its pointers << 16 | whether it sums << 23 | its words << 24,
+//             inputs | outputs << 8 | first operand << 16, kernel_h | stride_h << 16,
 //             dilation_h | pad_top << 16, three columns, scratch, sums or first row | hold << 16, first
 //             pointer, first word, first shift or kNone
 //   operands  half a word each, filled up to a whole one
@@ -91,7 +91,7 @@ const char* check_options(const StageOptions& options, const StageConstants& con
                           const StageKernels& kernels);
 
 // Bytes that `build_stage` needs; for checked options.
-size_t stage_bytes(const StageOptions& options, const StageKernels& kernels);
+size_t stage_bytes(const StageOptions& options);
 
 // A stage as the engine runs it, in memory of `stage_bytes`, aligned as a pointer.
 struct BuiltStage {
