@@ -14,12 +14,12 @@ inline int32_t next_pixels(int32_t left) { return left == 1 ? 1 : (left == 2 || 
 // A job but for what changes from pixel to pixel.
 inline DotJob job_of(const ConvDsp2D& conv, const void* x) {
   const int32_t passes = arm_dsp::passes_of(conv.words);
-  return {nullptr,
+  return {x,
           0,
+          nullptr,
           nullptr,
           conv.constant,
           conv.shift,
-          x,
           conv.output_min,
           conv.output_max,
           conv.stream,

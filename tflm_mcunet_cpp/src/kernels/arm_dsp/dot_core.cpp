@@ -10,7 +10,7 @@ namespace {
 
 // Registers of the loops: r0 pixels, r1 stream, r2 count; the sums of A from r3 on, then those of A + 256 B;
 // pixels; weights in the last two. GCC spends one load on each SMLAD and spills pointers; hence the
-// assembler. On the stack: count, entry into the loop, and of the job what lies before `stream`.
+// assembler. On the stack: of the job what lies before `stream`; count, and the entry into the loop.
 #define STEP_3(weights)          \
   "ldm r0!, {r9-r11}\n"          \
   "smlad r6, r9, " weights       \
@@ -99,6 +99,8 @@ namespace {
   "it gt\n"             \
   "movgt " sum ", r2\n"
 
+// Of the job: pixels, stride, output, its end, and the layer's constant.
+#define PLACE "ldm.w sp, {r0, r10-r12, lr}\n"
 #define CHANNEL_CONSTANT(shift) \
   "lsl.w r10, lr, " shift       \
   "\n"                          \
@@ -106,124 +108,118 @@ namespace {
 // Takes the shifts off the bias: r11 and r0.
 #define FIX(PARTS)          \
   "ldm r1!, {r0, r2, r9}\n" \
-  "ldr.w lr, [sp, #20]\n"   \
+  "ldr.w lr, [sp, #16]\n"   \
   "mov r11, r0\n"           \
   "bfc r0, #0, #8\n" PARTS  \
   "ubfx r0, r11, #4, #4\n"  \
   "and.w r11, r11, #15\n" CHANNEL_CONSTANT("r11")
 #define SATURATE_3                                                                                       \
   "ldm r1!, {r0, r2, r9}\n"                                                                              \
-  "ldrd r10, r11, [sp, #20]\n" PARTS_3 SATURATED("r3", "r2") SATURATED("r4", "r2") SATURATED("r5", "r2") \
-      SATURATED("r6", "r9") SATURATED("r7", "r9") SATURATED("r8", "r9")
+  "ldrd r10, r11, [sp, #16]\n" PARTS_3 SATURATED("r3", "r2") SATURATED("r4", "r2") SATURATED("r5", "r2") \
+      SATURATED("r6", "r9") SATURATED("r7", "r9") SATURATED("r8", "r9") PLACE
 // The same with a shift that the code knows.
 #define SHIFTED(sum, multiplier, shift) \
   "smmla " sum ", " sum ", " multiplier \
-  ", r10\n"                             \
+  ", lr\n"                              \
   "ssat " sum ", #8, " sum ", asr #" shift "\n"
-#define SHIFTED_3(shift)                                                                 \
-  "ldm r1!, {r0, r2, r9}\n"                                                              \
-  "ldr.w r10, [sp, #20]\n" PARTS_3 SHIFTED("r3", "r2", shift) SHIFTED("r4", "r2", shift) \
-      SHIFTED("r5", "r2", shift) SHIFTED("r6", "r9", shift) SHIFTED("r7", "r9", shift)   \
-          SHIFTED("r8", "r9", shift)
+#define SHIFTED_3(shift)                                                                                 \
+  "ldm r1!, {r0, r2, r9}\n" PARTS_3 PLACE SHIFTED("r3", "r2", shift) SHIFTED("r4", "r2", shift) SHIFTED( \
+      "r5", "r2", shift) SHIFTED("r6", "r9", shift) SHIFTED("r7", "r9", shift) SHIFTED("r8", "r9", shift)
 #define FIX_3              \
   FIX(PARTS_3)             \
   FIXED("r3", "r2", "r11") \
   FIXED("r4", "r2", "r11") \
   FIXED("r5", "r2", "r11") \
   CHANNEL_CONSTANT("r0") FIXED("r6", "r9", "r0") FIXED("r7", "r9", "r0") FIXED("r8", "r9", "r0")
-#define SIGN_FIX_3 FIX_3 ROUNDED("r3") ROUNDED("r4") ROUNDED("r5") ROUNDED("r6") ROUNDED("r7") ROUNDED("r8")
+#define SIGN_FIX_3 \
+  FIX_3 ROUNDED("r3") ROUNDED("r4") ROUNDED("r5") ROUNDED("r6") ROUNDED("r7") ROUNDED("r8") PLACE
 #define CLAMP_3                                                                                          \
-  FIX_3 "ldrd r0, r2, [sp, #32]\n" CLAMPED("r3") CLAMPED("r4") CLAMPED("r5") CLAMPED("r6") CLAMPED("r7") \
-      CLAMPED("r8")
+  FIX_3 "ldrd r0, r2, [sp, #24]\n" CLAMPED("r3") CLAMPED("r4") CLAMPED("r5") CLAMPED("r6") CLAMPED("r7") \
+      CLAMPED("r8") PLACE
 #define SATURATE_2                                                                                       \
   "ldm r1!, {r0, r2, r9}\n"                                                                              \
-  "ldrd r10, r11, [sp, #20]\n" PARTS_2 SATURATED("r3", "r2") SATURATED("r4", "r2") SATURATED("r5", "r9") \
-      SATURATED("r6", "r9")
+  "ldrd r10, r11, [sp, #16]\n" PARTS_2 SATURATED("r3", "r2") SATURATED("r4", "r2") SATURATED("r5", "r9") \
+      SATURATED("r6", "r9") PLACE
 #define FIX_2              \
   FIX(PARTS_2)             \
   FIXED("r3", "r2", "r11") \
   FIXED("r4", "r2", "r11") CHANNEL_CONSTANT("r0") FIXED("r5", "r9", "r0") FIXED("r6", "r9", "r0")
-#define SIGN_FIX_2 FIX_2 ROUNDED("r3") ROUNDED("r4") ROUNDED("r5") ROUNDED("r6")
-#define CLAMP_2 FIX_2 "ldrd r0, r2, [sp, #32]\n" CLAMPED("r3") CLAMPED("r4") CLAMPED("r5") CLAMPED("r6")
+#define SIGN_FIX_2 FIX_2 ROUNDED("r3") ROUNDED("r4") ROUNDED("r5") ROUNDED("r6") PLACE
+#define CLAMP_2 FIX_2 "ldrd r0, r2, [sp, #24]\n" CLAMPED("r3") CLAMPED("r4") CLAMPED("r5") CLAMPED("r6") PLACE
 
 // Both channels of a pixel at once. Leaves the flags of: was it the last pair?
 #define BOTH(a, b) "bfi " a ", " b ", #8, #8\n"
-#define STORE(first, behind)                     \
-  "ldrd r0, r2, [sp, #8]\n"                      \
-  "ldr.w r9, [sp, #16]\n" behind "strh.w " first \
-  ", [r0], #2\n"                                 \
-  "str.w r0, [sp, #8]\n"                         \
-  "cmp r0, r9\n"                                 \
-  "ldr.w r0, [sp, #28]\n"
+#define STORE(first, behind)     \
+  behind "strh.w " first         \
+         ", [r11], #2\n"         \
+         "str.w r11, [sp, #8]\n" \
+         "cmp r11, r12\n"
 #define STORE_3    \
   BOTH("r3", "r6") \
-  BOTH("r4", "r7") BOTH("r5", "r8") STORE("r3", "strh.w r4, [r0, r2]\nstrh.w r5, [r0, r2, lsl #1]\n")
-#define STORE_2 BOTH("r3", "r5") BOTH("r4", "r6") STORE("r3", "strh.w r4, [r0, r2]\n")
+  BOTH("r4", "r7") BOTH("r5", "r8") STORE("r3", "strh.w r4, [r11, r10]\nstrh.w r5, [r11, r10, lsl #1]\n")
+#define STORE_2 BOTH("r3", "r5") BOTH("r4", "r6") STORE("r3", "strh.w r4, [r11, r10]\n")
 
 // `size`: bytes of one WORD, every instruction of which takes four.
 #define DOT_BODY(FIRST, WORD, FINISH, STORE, size) \
   "push {r4-r11, lr}\n"                            \
-  "sub sp, sp, #44\n"                              \
+  "sub sp, sp, #40\n"                              \
   "ldm r0!, {r1-r8}\n"                             \
-  "add.w r12, sp, #8\n"                            \
-  "stm r12, {r1-r8}\n"                             \
-  "ldm r0, {r1, r4, r5}\n"                         \
-  "mov r0, r6\n"                                   \
+  "stm.w sp, {r1-r8}\n"                            \
+  "ldm r0, {r2, r4, r5}\n"                         \
+  "mov r0, r1\n"                                   \
+  "mov r1, r2\n"                                   \
   "adr.w r6, 2f\n"                                 \
   "orr r6, r6, #1\n"                               \
   "mov r7, #" size                                 \
   "\n"                                             \
   "mla r5, r5, r7, r6\n"                           \
-  "strd r4, r5, [sp]\n"                            \
+  "strd r4, r5, [sp, #32]\n"                       \
   "1:\n" FIRST                                     \
-  "ldm.w sp, {r2, pc}\n"                           \
+  "ldr.w r2, [sp, #32]\n"                          \
+  "ldr.w pc, [sp, #36]\n"                          \
   "2:\n" WORD WORD WORD WORD WORD WORD WORD WORD   \
   "subs r2, r2, #1\n"                              \
   "bne.w 2b\n" FINISH STORE                        \
   "bne.w 1b\n"                                     \
-  "add sp, sp, #44\n"                              \
+  "add sp, sp, #40\n"                              \
   "pop {r4-r11, pc}\n"
 
 #define DOT_3(FINISH) asm volatile(DOT_BODY(FIRST_3, WORD_3, FINISH, STORE_3, "68"))
 #define DOT_2(FINISH) asm volatile(DOT_BODY(FIRST_2, WORD_2, FINISH, STORE_2, "48"))
 #define ASSEMBLER TFLM_MCUNET_ASSEMBLER void
 
-// A number of words that the code knows, of three pixels, with a shift that it knows, too: r11 constant, r12
-// output, on the stack both, then stride and end.
+// A number of words that the code knows, of three pixels, with a shift that it knows, too. On the stack:
+// pixels, stride, output, its end, constant.
 #define NARROW(sum, multiplier, shift)  \
   "smmla " sum ", " sum ", " multiplier \
-  ", r11\n"                             \
+  ", lr\n"                              \
   "ssat " sum ", #8, " sum ", asr #" shift "\n"
-#define NARROW_3(shift, WORDS, bytes) \
-  asm volatile(                                                                                          \
-      "push {r4-r11, lr}\n"                                                                              \
-      "sub sp, sp, #16\n"                                                                                \
-      "ldm r0!, {r1-r4}\n"                                                                               \
-      "strd r4, r1, [sp]\n"                                                                              \
-      "strd r2, r3, [sp, #8]\n"                                                                          \
-      "ldr r1, [r0, #16]\n"                                                                              \
-      "ldr r0, [r0, #4]\n"                                                                               \
+#define NARROW_3(shift, WORDS) \
+  asm volatile(                                                                               \
+      "push {r4-r11, lr}\n"                                                                   \
+      "sub sp, sp, #20\n"                                                                     \
+      "ldr r1, [r0, #32]\n"                                                                   \
+      "ldm.w r0, {r0, r2-r5}\n"                                                               \
+      "stm.w sp, {r0, r2-r5}\n"                                                               \
       "1:\n" FIRST_3 WORDS \
-      "ldm r1!, {r2, r9, r10}\n"                                                                         \
-      "ldrd r11, r12, [sp]\n" PART_OF("r2", "r3", "r6") PART_OF("r2", "r4", "r7")                        \
-          PART_OF("r2", "r5", "r8") NARROW("r3", "r9", shift) NARROW("r4", "r9", shift)                  \
-              NARROW("r5", "r9", shift) NARROW("r6", "r10", shift) NARROW("r7", "r10", shift)            \
-                  NARROW("r8", "r10", shift) BOTH("r3", "r6") BOTH("r4", "r7") BOTH("r5", "r8")          \
-      "ldrd r2, lr, [sp, #8]\n"                                                                          \
-      "strh.w r4, [r12, r2]\n"                                                                           \
-      "strh.w r5, [r12, r2, lsl #1]\n"                                                                   \
-      "strh.w r3, [r12], #2\n"                                                                           \
-      "str.w r12, [sp, #4]\n"                                                                            \
-      "cmp r12, lr\n"                                                                                    \
-      "sub.w r0, r0, #" bytes "\n"                                                                              \
-      "bne.w 1b\n"                                                                                       \
-      "add sp, sp, #16\n"                                                                                \
+      "ldm r1!, {r2, r9, r10}\n" PART_OF("r2", "r3", "r6") PART_OF("r2", "r4", "r7")           \
+          PART_OF("r2", "r5", "r8") "ldm.w sp, {r0, r2, r11, r12, lr}\n"                      \
+          NARROW("r3", "r9", shift) NARROW("r4", "r9", shift)                                 \
+              NARROW("r5", "r9", shift) NARROW("r6", "r10", shift) NARROW("r7", "r10", shift) \
+                  NARROW("r8", "r10", shift) BOTH("r3", "r6") BOTH("r4", "r7") BOTH("r5", "r8") \
+      "strh.w r4, [r11, r2]\n"                                                                \
+      "strh.w r5, [r11, r2, lsl #1]\n"                                                        \
+      "strh.w r3, [r11], #2\n"                                                                \
+      "str.w r11, [sp, #8]\n"                                                                 \
+      "cmp r11, r12\n"                                                                        \
+      "bne.w 1b\n"                                                                            \
+      "add sp, sp, #20\n"                                                                     \
       "pop {r4-r11, pc}\n")
 
-#define SHIFTED_CORE(shift)                                                                                 \
-  ASSEMBLER words_2_##shift(const DotJob*) { NARROW_3(#shift, WORD_3, "48"); }                              \
-  ASSEMBLER words_4_##shift(const DotJob*) { NARROW_3(#shift, WORD_3 WORD_3 WORD_3, "96"); }                \
-  ASSEMBLER words_6_##shift(const DotJob*) { NARROW_3(#shift, WORD_3 WORD_3 WORD_3 WORD_3 WORD_3, "144"); } \
+#define SHIFTED_CORE(shift)                                                                          \
+  ASSEMBLER words_2_##shift(const DotJob*) { NARROW_3(#shift, WORD_3); }                             \
+  ASSEMBLER words_4_##shift(const DotJob*) { NARROW_3(#shift, WORD_3 WORD_3 WORD_3); }               \
+  ASSEMBLER words_6_##shift(const DotJob*) { NARROW_3(#shift, WORD_3 WORD_3 WORD_3 WORD_3 WORD_3); } \
   ASSEMBLER shifted_3_##shift(const DotJob*) { DOT_3(SHIFTED_3(#shift)); }
 EACH_SHIFT(SHIFTED_CORE)
 ASSEMBLER saturate_3(const DotJob*) { DOT_3(SATURATE_3); }

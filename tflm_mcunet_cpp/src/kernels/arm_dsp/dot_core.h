@@ -22,12 +22,12 @@ namespace arm_dsp {
 // An output is ((sum * 256 * multiplier >> 32) + constant) >> shift; with kSaturate constant and shift are
 // those of the layer, else the constant is `constant` * 2^(shift - 8) + 64, and 128 less below zero.
 struct DotJob {
-  int8_t* out;     // pixel p, channel c at out[p * stride + c]
+  const void* x;
   int32_t stride;  // bytes from pixel to pixel
+  int8_t* out;     // pixel p, channel c at out[p * stride + c]
   int8_t* end;     // `out` and one for each channel, of which there is an even number
   int32_t constant;
   int32_t shift;
-  const void* x;
   int32_t output_min;
   int32_t output_max;
   const void* stream;
