@@ -79,11 +79,11 @@ namespace {
   "ssat " sum ", #8, " sum "\n"
 // With the channel's: one unit of the first rounding less, 2^7, below zero. 8 bits are left.
 #define FIXED(sum, multiplier, shift)   \
-  "asr.w r12, " sum                     \
+  "asr.w r0, " sum                      \
   ", #31\n"                             \
-  "add.w r12, r10, r12, lsl #7\n"       \
+  "add.w r0, r10, r0, lsl #7\n"         \
   "smmla " sum ", " sum ", " multiplier \
-  ", r12\n"                             \
+  ", r0\n"                              \
   "asr.w " sum ", " sum ", " shift "\n"
 #define ROUNDED(sum) "ssat " sum ", #8, " sum ", asr #8\n"
 #define CLAMPED(sum)    \
@@ -105,14 +105,13 @@ namespace {
   "lsl.w r10, lr, " shift       \
   "\n"                          \
   "add.w r10, r10, #64\n"
-// Takes the shifts off the bias: r11 and r0.
+// Takes the shifts off the bias: r11 and r12.
 #define FIX(PARTS)          \
   "ldm r1!, {r0, r2, r9}\n" \
   "ldr.w lr, [sp, #16]\n"   \
-  "mov r11, r0\n"           \
-  "bfc r0, #0, #8\n" PARTS  \
-  "ubfx r0, r11, #4, #4\n"  \
-  "and.w r11, r11, #15\n" CHANNEL_CONSTANT("r11")
+  "and.w r11, r0, #15\n"    \
+  "ubfx r12, r0, #4, #4\n"  \
+  "bfc r0, #0, #8\n" PARTS CHANNEL_CONSTANT("r11")
 #define SATURATE_3                                                                                       \
   "ldm r1!, {r0, r2, r9}\n"                                                                              \
   "ldrd r10, r11, [sp, #16]\n" PARTS_3 SATURATED("r3", "r2") SATURATED("r4", "r2") SATURATED("r5", "r2") \
@@ -130,7 +129,7 @@ namespace {
   FIXED("r3", "r2", "r11") \
   FIXED("r4", "r2", "r11") \
   FIXED("r5", "r2", "r11") \
-  CHANNEL_CONSTANT("r0") FIXED("r6", "r9", "r0") FIXED("r7", "r9", "r0") FIXED("r8", "r9", "r0")
+  CHANNEL_CONSTANT("r12") FIXED("r6", "r9", "r12") FIXED("r7", "r9", "r12") FIXED("r8", "r9", "r12")
 #define SIGN_FIX_3 \
   FIX_3 ROUNDED("r3") ROUNDED("r4") ROUNDED("r5") ROUNDED("r6") ROUNDED("r7") ROUNDED("r8") PLACE
 #define CLAMP_3                                                                                          \
@@ -143,7 +142,7 @@ namespace {
 #define FIX_2              \
   FIX(PARTS_2)             \
   FIXED("r3", "r2", "r11") \
-  FIXED("r4", "r2", "r11") CHANNEL_CONSTANT("r0") FIXED("r5", "r9", "r0") FIXED("r6", "r9", "r0")
+  FIXED("r4", "r2", "r11") CHANNEL_CONSTANT("r12") FIXED("r5", "r9", "r12") FIXED("r6", "r9", "r12")
 #define SIGN_FIX_2 FIX_2 ROUNDED("r3") ROUNDED("r4") ROUNDED("r5") ROUNDED("r6") PLACE
 #define CLAMP_2 FIX_2 "ldrd r0, r2, [sp, #24]\n" CLAMPED("r3") CLAMPED("r4") CLAMPED("r5") CLAMPED("r6") PLACE
 
