@@ -62,7 +62,7 @@ def plan_stages(
             than needed.
         prefer: str. "sram" for the lowest peak; "speed" for streams that cost few instructions more than layers: with
             `sram` the fewest in the larger of that and the lowest peak, without it the plan of fewest bytes in which
-            they cost 3.5 % (modelled, `stages_cost`), or layers where none is so cheap.
+            they cost 3.1 % (modelled, `stages_cost`), or layers where none is so cheap.
         row_alignment: int. Offsets of rows that are held inside a stage are multiples of it.
         map_alignment: int. Offsets of whole maps are multiples of it.
         effort: int or str. Block placements to spend on getting nearer to the bound (about 10 µs each), or "quick": for

@@ -26,11 +26,22 @@ SHARE = 1_000_000
 _FORBIDDEN = 1000 * SHARE
 
 #: Instructions of the engine for a row step of a stage, and for a row of a layer that is computed row by row.
-STEP, LAYER_STEP = 280, 90
+STEP, LAYER_STEP = 285, 120
 
-#: Pixels of a row from which on the DSP family's depthwise kernels of large windows take a whole layer in one call, and
-#: bytes of a channel's widened planes, four of them side by side, up to which they do for narrower rows.
-_WIDE, _MOST_PLANE_BYTES = 16, 4096
+#: Pixels that the 1x1 convolutions of most families take together.
+_PIXELS = 3
+
+#: Pixels of a row from which on the DSP family's depthwise kernels of large windows take a whole layer in one call, by
+#: window and stride those of narrower rows that have a kernel for whole maps, and bytes of a channel's widened planes,
+#: four of them side by side, up to which the others do.
+_WIDE = 13
+_MAP_PIXELS: Mapping[tuple[int, int], tuple[int, ...]] = {
+    (5, 1): (10,),
+    (5, 2): (3,),
+    (7, 1): (3, 5, 6),
+    (7, 2): (5, 10),
+}
+_MOST_PLANE_BYTES = 4096
 
 
 @dataclass(frozen=True)
@@ -40,7 +51,10 @@ class StreamCosts:
     Args:
         layer: (float, float). Of layers, for each MAC and for each value of their outputs.
         pointwise: (float, float). Of a 1x1 convolution for a row, and for each channel of a row, in and out.
-        depthwise: (float, float, float). For a row, for each channel of a row, for each MAC.
+        ragged: (float, float, float). Of one whose pixels of a row are no multiple of three, besides: for a row, for
+            each output channel of a row, for each MAC of a pixel.
+        depthwise: (float, float, float, float). For a row, for each channel of a row, and for each value of the rows
+            that the window of the row before had too: of 3 rows, of more.
         saved_byte: float. Of a 1x1 convolution that a layer computes over its input, for each byte of that.
         is_whole: function. Whether the family computes a whole depthwise layer over its input, from the rows of its
             output, their pixels, the window's rows and columns and its stride.
@@ -50,7 +64,8 @@ class StreamCosts:
 
     layer: tuple[float, float]
     pointwise: tuple[float, float]
-    depthwise: tuple[float, float, float]
+    ragged: tuple[float, float, float]
+    depthwise: tuple[float, float, float, float]
     saved_byte: float
     is_whole: Callable[[int, int, int, int, int], bool]
     is_pointwise_whole: bool = True
@@ -59,6 +74,8 @@ class StreamCosts:
 
 def _is_whole_dsp(height: int, width: int, kernel_h: int, kernel_w: int, stride: int) -> bool:
     if kernel_h != kernel_w or kernel_w <= 3 or width >= _WIDE:
+        return True
+    if width in _MAP_PIXELS.get((kernel_w, stride), ()):
         return True
     # Larger windows on narrow rows have a kernel that takes some rows a call; it lies over its input if it takes all.
     rows, pixels = kernel_h + (height - 1) * stride, -(-width // 6) * 6 * stride + kernel_w
@@ -71,9 +88,9 @@ def _is_whole_always(*_: int) -> bool:
 
 #: By family of kernels (`codegen.family`).
 FAMILIES: Mapping[str, StreamCosts] = {
-    "arm_dsp": StreamCosts((0.77, 7.7), (225, 3), (0, 44, 0.6), 0, _is_whole_dsp),
-    "arm_mve": StreamCosts((0.13, 3.3), (110, 1.8), (194, 0, 0.06), 0.4, _is_whole_always),
-    "riscv": StreamCosts((2.2, 25.4), (0, 60), (1800, 78, 0.54), 0, _is_whole_always),
+    "arm_dsp": StreamCosts((0.81, 5.1), (85, 0), (145, 5, 0), (0, 58, 1.9, 3.4), 0, _is_whole_dsp),
+    "arm_mve": StreamCosts((0.127, 4), (110, 1.8), (0, 0, 0), (120, 0, 0.37, 0.44), 0.33, _is_whole_always),
+    "riscv": StreamCosts((2.55, 23.4), (70, 0), (0, 0, 2), (300, 75, 4, 3.9), 0, _is_whole_always),
 }
 
 
@@ -148,9 +165,13 @@ def _cost(rows: RowGraph, node: RowNode, costs: StreamCosts, is_alone: bool) -> 
     elif is_pointwise:
         row, channel = costs.pointwise
         cost += height * (row + channel * (inputs + shape[-1]))
-    elif is_depthwise:
-        row, channel, mac = costs.depthwise
-        cost += height * (row + channel * shape[-1]) + mac * node.macs
+        if shape[2] % _PIXELS:
+            row, channel, mac = costs.ragged
+            cost += height * (row + channel * shape[-1] + mac * inputs * shape[-1])
+    elif is_depthwise and inputs > 1:  # of one channel it runs as a convolution
+        row, channel, *values = costs.depthwise
+        again = max(0, window.kernel_h - window.stride_h) * rows.graph.tensors[node.inputs[0]].shape[2]
+        cost += height * (row + shape[-1] * (channel + values[window.kernel_h > 3] * again))
     return cost
 
 

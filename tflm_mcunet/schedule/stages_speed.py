@@ -12,7 +12,7 @@ from tflm_mcunet.schedule.stages_quick import least_layer_bytes
 
 #: What streams may cost where neither the target nor the caller says how many bytes there are: this share of what the
 #: graph's layers take.
-MOST_COST = 0.035
+MOST_COST = 0.031
 
 PlanIn = Callable[[int, Sequence[StreamCosts]], Schedule]
 
