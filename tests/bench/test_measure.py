@@ -49,6 +49,13 @@ def test_every_instruction_is_some_kernels_or_the_engines(on: str, schedule: str
 
 
 @pytest.mark.parametrize("on", BOARDS)
+def test_a_program_prepares_in_less_than_2_percent_of_a_small_inference(on: str) -> None:
+    """All that kernels read is a constant, so there is next to nothing to prepare."""
+    m = measured(dense([48, 32]), on)
+    assert 0 < m.init_instructions < 0.02 * m.instructions
+
+
+@pytest.mark.parametrize("on", BOARDS)
 def test_an_operator_counts_what_it_counts_alone(on: str) -> None:
     """The first layer of two executes what a network of that layer executes, and so what remains is the second's."""
     one, two = measured(dense([48]), on), measured(dense([48, 32]), on)
