@@ -130,6 +130,6 @@ def map_depthwise(call: Call, weights: np.ndarray) -> Call | None:
         inputs=(View(source.tensor, 1, source.height * source.row_bytes),),
         outputs=(View(target.tensor, 1, target.height * target.row_bytes),),
         window=Window(),
-        scratch_bytes=12 * target.height * core.parts
+        scratch_bytes=12 * (target.height * core.parts + 1)
         + widened * (4 * kernel * core.weights_words + plane_bytes),
     )

@@ -13,8 +13,12 @@ using arm_dsp::MapPart;
 using arm_dsp::MapRow;
 using arm_dsp::MapWiden;
 
+// The rows of a channel, and behind them what leads to the next one.
 void list_rows(const DepthwiseMapDsp& conv, int32_t row_bytes, MapRow* rows) {
   const MapCore& core = *conv.core;
+  const int32_t weights_bytes = core.weights_words * 4;
+  int32_t x = 0;  // where the pointers are
+  int32_t weights = 0;
   for (int32_t y = 0; y < conv.output_height; ++y) {
     const int32_t first = y * core.stride - conv.pad_top;
     const int32_t low = first < 0 ? -first : 0;
@@ -22,10 +26,14 @@ void list_rows(const DepthwiseMapDsp& conv, int32_t row_bytes, MapRow* rows) {
     const int32_t high = reach < core.kernel ? reach : core.kernel;
     for (int32_t i = 0; i < core.parts; ++i) {
       const MapPart& part = core.part[i];
-      *rows++ = {(first + low) * row_bytes + part.x, low * core.weights_words * 4,
-                 entry_of(core, part, high - low)};
+      const int32_t next = (first + low) * row_bytes + part.x;
+      *rows++ = {next - x, low * weights_bytes - weights, entry_of(core, part, high - low)};
+      x = next + (high - low) * row_bytes;
+      weights = high * weights_bytes;
     }
   }
+  *rows = {conv.height * row_bytes - x, core.kernel * weights_bytes - weights,
+           entry_of(core, core.part[0], 0)};
 }
 
 }  // namespace
@@ -36,7 +44,7 @@ void depthwise_map_dsp(const void* params, const void* const* rows, void* out, c
   const MapCore& core = *conv.core;
   const int32_t listed_rows = conv.output_height * core.parts;
   MapRow* const listed = static_cast<MapRow*>(scratch);
-  uint32_t* const weights = reinterpret_cast<uint32_t*>(listed + listed_rows);
+  uint32_t* const weights = reinterpret_cast<uint32_t*>(listed + listed_rows + 1);
   const int32_t weights_words = core.kernel * core.weights_words;
   uint32_t* const planes = weights + conv.widened * weights_words;
   const int32_t row_words = (conv.width + 1) / 2;
@@ -56,10 +64,7 @@ void depthwise_map_dsp(const void* params, const void* const* rows, void* out, c
   MapJob job = {};
   job.constant = conv.constant;
   job.shift = conv.shift;
-  job.rows_end = listed + listed_rows;
   job.rows = listed;
-  job.weights_bytes = weights_words * 4;
-  job.x_bytes = plane_bytes;
   job.stride = conv.channels;
   job.stream = conv.stream;
   job.stream_bytes = conv.stream_words * 4;

@@ -30,8 +30,8 @@ struct DepthwiseMapDsp {
 
 // RowKernel over DepthwiseMapDsp with kSaturate; the whole map as one row in, the whole map as one row out,
 // which may begin where the input does or before it. Reads up to three bytes behind the map. Scratch, aligned
-// to 4: 12 bytes for each output row and part of it; for each channel that is widened at a time and each
-// kernel row 4 bytes for each word of its weights, for each row of the map 4 bytes for each two columns.
+// to 4: 12 bytes, and 12 for each output row and part of it; for each channel that is widened at a time and
+// each kernel row 4 bytes for each word of its weights, for each row of the map 4 bytes for each two columns.
 void depthwise_map_dsp(const void* params, const void* const* rows, void* out, const Columns& columns,
                        void* scratch);
 

@@ -10,34 +10,33 @@
 namespace tflm_mcunet {
 namespace arm_dsp {
 
-// What an output row, or a part of it, reads: byte offsets into a channel's plane and into its weights, and
-// where the assembler begins, so that it takes the kernel rows that exist; elsewhere their number.
+// An output row, or a part of it: the bytes by which the pointers into a channel's plane and into its weights
+// move to what it reads from where the row before it ended, and where the assembler begins, so that it takes
+// the kernel rows that exist; elsewhere their number. The last of a list, which moves on to the next channel,
+// has none.
 struct MapRow {
   int32_t x;
   int32_t weights;
   uint32_t entry;
 };
 
-// Some channels of all output rows. The assembler knows the order of the fields, and copies them to its
-// stack.
+// Some channels of all output rows. The assembler knows the order of the fields, and copies those up to
+// `channels` to its stack.
 struct MapJob {
+  int32_t sums[6];
   int32_t multiplier;
   int32_t constant;
   int32_t shift;
-  int32_t sums[6];
   const MapRow* row;
-  const MapRow* rows_end;
   const MapRow* rows;
-  const uint32_t* x;        // of the first channel: rows of words (x0 x1) (x2 x3) ..
-  const uint32_t* weights;  // of the first channel
-  int32_t x_bytes;          // from channel to channel
-  int32_t weights_bytes;
   int8_t* at;
   int32_t stride;  // bytes from output to output, of rows as of columns
   int8_t* out;     // of the first channel
   const int32_t* stream;
-  int32_t stream_bytes;  // from channel to channel
-  int32_t channels;      // at least 1
+  int32_t stream_bytes;     // from channel to channel
+  int32_t channels;         // at least 1
+  const uint32_t* x;        // of the first channel: rows of words (x0 x1) (x2 x3) ..
+  const uint32_t* weights;  // of the first channel
 };
 
 // Outputs of a row that are computed together: the assembler's code of kernel rows, the bytes of one, and
@@ -51,6 +50,7 @@ struct MapPart {
 // One shape: its loop, what widens its weights for it, and their words for each kernel row.
 struct MapCore {
   void (*run)(const MapJob* job);
+  const char* end;  // code behind the last row
   ExpandMap* expand;
   int32_t kernel;
   int32_t stride;
@@ -80,7 +80,7 @@ extern const MapCore kMap7x7Stride1Width6;
 extern const MapCore kMap7x7Stride2Width10;
 extern const MapCore kMap7x7Stride2Width20;
 
-// For `rows` kernel rows, at least 1.
+// For `rows` kernel rows, or none behind the last output row.
 uint32_t entry_of(const MapCore& core, const MapPart& part, int32_t rows);
 
 }  // namespace arm_dsp
