@@ -182,7 +182,7 @@ void test_depthwise_3x3(check::Report& report) {
     Layer<DepthwiseConv2D> layer;
     draw_depthwise(random, {channels, 3, 3, stride, stride, channels}, 14, Clamps::kAny, &layer);
     const Weights& weights = layer.weights;
-    std::vector<int32_t> stream, own;
+    std::vector<int32_t> stream, records, own;
     for (int32_t c = 0; c < channels; ++c) {
       stream.push_back(scaled_offset(weights, c));
       stream.push_back(weights.multiplier[static_cast<size_t>(c)]);
@@ -190,37 +190,54 @@ void test_depthwise_3x3(check::Report& report) {
         const int32_t middle = weight_at(weights, c, tap + 1);
         stream.push_back(
             bytes_of(weight_at(weights, c, tap), middle, middle, weight_at(weights, c, tap + 2)));
+        records.push_back(bytes_of(0, weight_at(weights, c, tap / 3), 0, weight_at(weights, c, 3 + tap / 3)));
       }
+      for (int32_t tap = 6; tap < 8; ++tap) {
+        records.push_back(bytes_of(0, weight_at(weights, c, tap), 0, weight_at(weights, c, tap + 1)));
+      }
+      records.push_back(weights.multiplier[static_cast<size_t>(c)]);
+      records.push_back(scaled_offset(weights, c));
       const Merged ending = merged(weights, c, 8);
       own.push_back(ending.constant);
       own.push_back(ending.shift);
     }
     stream.insert(stream.end(), own.begin(), own.end());
+    records.insert(records.end(), own.begin(), own.end());
     Window window = layer.window;
-    call_for_rows(random, &window);
     const int32_t count = window.columns.end - window.columns.begin;
+    const int32_t units = stride == 1 ? (count + 1) / 2 + 1 : count + 1;
+    const int32_t unit_bytes = 48 * units + 16 * count;
     DepthwiseDsp3x3 conv = {};
     conv.core = stride == 1 ? &arm_dsp::kSums3x3Stride1 : &arm_dsp::kSums3x3Stride2;
-    conv.stream = stream.data();
+    conv.records = records.data();
     conv.input_width = layer.input.width;
     conv.channels = channels;
     conv.stride = stride;
-    conv.output_rows = window.output_rows;
-    conv.input_step = conv.output_step = channels;
-    conv.output_pitch = count * channels;
     conv.pad_left = layer.params.pad_left;
     conv.input_zero_point = weights.input_zero_point;
     conv.finish = finish_of(weights);
     conv.output_min = weights.output_min;
     conv.output_max = weights.output_max;
-    const int32_t units = stride == 1 ? (count + 1) / 2 + 1 : count + 1;
     report.is_equal("depthwise_3x3_dsp_row", portable(layer),
-                    run_rows(depthwise_3x3_dsp_row, &conv, {&layer.input}, window,
-                             336 + 48 * units + 16 * count, kBehind));
+                    run_rows(depthwise_3x3_dsp_row, &conv, {&layer.input}, window, unit_bytes, kBehind));
     if (stride == 1) {
+      call_for_rows(random, &window);
+      DepthwiseDsp3x3Rolling rolling = {};
+      rolling.core = conv.core;
+      rolling.stream = stream.data();
+      rolling.input_width = conv.input_width;
+      rolling.channels = channels;
+      rolling.output_rows = window.output_rows;
+      rolling.input_step = rolling.output_step = channels;
+      rolling.output_pitch = count * channels;
+      rolling.pad_left = conv.pad_left;
+      rolling.input_zero_point = conv.input_zero_point;
+      rolling.finish = conv.finish;
+      rolling.output_min = conv.output_min;
+      rolling.output_max = conv.output_max;
       report.is_equal("depthwise_3x3_rolling_dsp_row", portable(layer),
-                      run_rows(depthwise_3x3_rolling_dsp_row, &conv, {&layer.input}, window,
-                               336 + 48 * units + 16 * count, kBehind));
+                      run_rows(depthwise_3x3_rolling_dsp_row, &rolling, {&layer.input}, window,
+                               336 + unit_bytes, kBehind));
     }
   }
   report.has_seen_values("3x3 windows are not saturated throughout");

@@ -143,6 +143,7 @@ def test_layers_take_over_the_padding_before_them_as_whole_layers() -> None:
         outputs.append(x)
     schedule = convert(b.finish(outputs), schedule="layer").schedule
     calls = [s.call for stage in build_program(schedule, FAMILY).stages for s in stage.steps]
-    whole = [c for c in calls if c.kernel.startswith("depthwise_") and c.params.fields["output_rows"] > 1]
-    assert len(whole) == len(outputs)
+    rows = [c.params.fields.get("output_rows", 1) for c in calls if c.kernel.startswith("depthwise_")]
+    # At stride 2 a 3x3 layer whose clamp hides no sign fix goes row by row.
+    assert len(rows) == len(outputs) and sum(r > 1 for r in rows) == len(outputs) - 1
     drawn_dsp.assert_family_agrees(schedule, FAMILY, BOARD)

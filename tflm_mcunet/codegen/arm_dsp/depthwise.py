@@ -142,14 +142,15 @@ def _depthwise_3x3(call: Call, weights: np.ndarray, is_layer: bool) -> Call | No
     found = _head(fields, weights.reshape(channels, -1))
     if found is None:
         return None
-    is_stride_2_map = is_layer and found.is_regular and _is_stride_2_map(call)
-    is_on_its_side = is_layer and (stride == 1 or is_stride_2_map) and target.height > call.width
-    count, rows = call.width, target.height if is_layer else 1
     weights = np.where(found.is_constant[:, None, None], np.int8(0), weights)
+    is_stride_2_map = found.is_regular and _is_stride_2_map(call)
+    if not is_layer or not (stride == 1 or is_stride_2_map):
+        return _depthwise_3x3_row(call, weights, found)
+    is_on_its_side = target.height > call.width
+    count, rows = call.width, target.height
     if is_on_its_side:
         weights, count, rows = weights.transpose(0, 2, 1), rows, count
-    packed = _packed_3x3(weights)
-    stream = np.concatenate((found.head, packed), axis=1)
+    stream = np.concatenate((found.head, _packed_3x3(weights)), axis=1)
     given = {
         "stream": Constant(np.concatenate((stream.reshape(-1), found.own.reshape(-1)))),
         "input_width": source.height if is_on_its_side else width,
@@ -163,23 +164,13 @@ def _depthwise_3x3(call: Call, weights: np.ndarray, is_layer: bool) -> Call | No
         "across_pad": fields["pad_left"],
         "input_zero_point": fields["input_zero_point"],
     }
-    units = (count + 1) // 2 + 1 if stride == 1 else count + 1
     if is_stride_2_map:
         kernel, struct = "depthwise_3x3_stride_2_dsp", "DepthwiseDsp3x3Stride2"
-        scratch_bytes = 128 + 48 * units + 32 * (min(rows, _ROWS_3X3_STRIDE_2) - 1)
+        scratch_bytes = 128 + 48 * (count + 1) + 32 * (min(rows, _ROWS_3X3_STRIDE_2) - 1)
     else:
-        is_rolling = is_layer and stride == 1
-        kernel = "depthwise_3x3_rolling_dsp" if is_rolling else "depthwise_3x3_dsp"
-        struct = "DepthwiseDsp3x3"
-        records = 3 if is_rolling else (2 if rows > 1 else 1)
-        scratch_bytes = 112 * records + 48 * units + (0 if found.is_regular else 16 * count)
-        given |= {
-            "core": Symbol(f"&arm_dsp::{found.core}"),
-            "stride": stride,
-            "finish": found.finish,
-            "is_regular": int(found.is_regular),
-            **{k: fields[k] for k in ("output_min", "output_max")},
-        }
+        kernel, struct = "depthwise_3x3_rolling_dsp", "DepthwiseDsp3x3Rolling"
+        scratch_bytes = 336 + _unit_bytes(count, stride, found)
+        given |= _ending(fields, found)
     dsp = replace(
         call,
         kernel=f"{kernel}_row",
@@ -201,6 +192,42 @@ def _depthwise_3x3(call: Call, weights: np.ndarray, is_layer: bool) -> Call | No
         width=count,
         scratch_bytes=scratch_bytes + 8 * (3 + (rows - 1) * stride),
     )
+
+
+def _depthwise_3x3_row(call: Call, weights: np.ndarray, found: _Head) -> Call:
+    """The kernel for 3x3 windows that computes one row."""
+    fields = call.params.fields
+    records = np.concatenate((_records_3x3(found.head, weights).reshape(-1), found.own.reshape(-1)))
+    given = {
+        "records": Constant(records),
+        "channels": len(weights),
+        "stride": fields["stride_w"],
+        **{k: fields[k] for k in ("input_width", "pad_left", "input_zero_point")},
+        **_ending(fields, found),
+    }
+    return replace(
+        call,
+        kernel="depthwise_3x3_dsp_row",
+        source="kernels/arm_dsp/depthwise_3x3",
+        params=Params("DepthwiseDsp3x3", given),
+        scratch_bytes=_unit_bytes(call.width, fields["stride_w"], found),
+    )
+
+
+def _unit_bytes(count: int, stride: int, found: _Head) -> int:
+    """Scratch for the units of an output row, and for its sums where the core does not end them."""
+    units = (count + 1) // 2 + 1 if stride == 1 else count + 1
+    return 48 * units + (0 if found.is_regular else 16 * count)
+
+
+def _ending(fields: Mapping[str, Any], found: _Head) -> dict[str, Any]:
+    """The parameters of what ends sums."""
+    return {
+        "core": Symbol(f"&arm_dsp::{found.core}"),
+        "finish": found.finish,
+        "is_regular": int(found.is_regular),
+        **{k: fields[k] for k in ("output_min", "output_max")},
+    }
 
 
 def _is_stride_2_map(call: Call) -> bool:
@@ -247,6 +274,15 @@ def _depthwise_3x3_map(call: Call, weights: np.ndarray) -> Call | None:
     )
 
 
+def _records_3x3(head: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """[channels, 7] int32, as `arm_dsp::Record3x3` has them, of bias and multiplier and weights [channels, 3, 3]."""
+    scaled = weights.astype(np.int16) * np.int16(256)
+    pairs = scaled[:, :2].transpose(0, 2, 1)
+    singles = scaled[:, 2][:, [0, 1, 1, 2]]
+    halves = np.concatenate((pairs.reshape(len(weights), -1), singles), axis=1)
+    return np.concatenate((np.ascontiguousarray(halves).view("<i4"), head[:, ::-1]), axis=1)
+
+
 def _packed_3x3(weights: np.ndarray) -> np.ndarray:
     """Weights [channels, 3, 3] int8 as a word for each row, of bytes w0 w1 w1 w2."""
     return np.ascontiguousarray(weights[:, :, [0, 1, 1, 2]]).reshape(len(weights), -1).view("<i4")
@@ -273,7 +309,6 @@ def depthwise_in_place(call: Call, ahead_bytes: int) -> Call | None:
     holds_all = found.params.fields.get("output_rows") == call.outputs[0].height
     is_column_over_column = call.width == width and ahead_bytes % (width * channels) == 0
     is_safe = {
-        "depthwise_3x3_dsp_row": True,
         "depthwise_3x3_rolling_dsp_row": True,
         "depthwise_3x3_rolling_dsp_columns": is_column_over_column,
         "depthwise_3x3_stride_2_dsp_row": True,

@@ -9,7 +9,6 @@ namespace {
 
 using arm_dsp::Columns3x3;
 using arm_dsp::Job3x3;
-using arm_dsp::kStreamWords3x3;
 using arm_dsp::Record3x3;
 using arm_dsp::Span3x3;
 using arm_dsp::Unit3x3;
@@ -28,86 +27,63 @@ void set_row(Unit3x3* units, int32_t count, int32_t row, uint32_t half) {
   }
 }
 
-class Depthwise3x3 {
- public:
-  Depthwise3x3(const DepthwiseDsp3x3& conv, const Columns& columns, void* scratch)
-      : conv_(conv),
-        records_(static_cast<Record3x3*>(scratch)),
-        units_(reinterpret_cast<Unit3x3*>(records_ + (conv.output_rows > 1 ? 8 : 4))),
-        span_(arm_dsp::span_of_3x3(conv, columns, units_)) {
-    arm_dsp::fill_units(units_, span_.units, conv.input_zero_point);
+// Three rows of four channels, of which some may be padding, nullptr.
+__attribute__((noinline)) void widen_border(const void* const* rows, int32_t offset, const Span3x3& span,
+                                            Unit3x3* units, uint32_t padding) {
+  Columns3x3 place = span.place;
+  const void* const one = rows[0] != nullptr ? rows[0] : rows[1];
+  const void* const two = rows[1] != nullptr ? rows[1] : rows[0];
+  if (one != nullptr) {
+    place.row = static_cast<const int8_t*>(one) + offset;
+    place.other = static_cast<const int8_t*>(two) + offset;
+    arm_dsp::widen_pair_3x3(&place);
   }
-
-  // The channels from `channel` on, at most four, of every row.
-  void run(const void* const* rows, int8_t* out, int32_t channel, Job3x3& job) {
-    const int32_t left = conv_.channels - channel;
-    const int32_t channels = left < 4 ? left : 4;
-    const int32_t offset = span_.offset + channel;
-    int32_t* const sums = reinterpret_cast<int32_t*>(units_ + 4 * span_.units);
-    const int32_t* const stream = conv_.stream + channel * kStreamWords3x3;
-    (conv_.output_rows > 1 ? arm_dsp::prepare_pairs_3x3 : arm_dsp::prepare_3x3)(stream, records_, channels);
-    bool is_kept = false;  // whether row C of the units is the first of this window
-    for (int32_t y = conv_.output_rows; y > 0; --y, rows += conv_.stride, out += conv_.output_pitch) {
-      job.record = records_ + (is_kept ? 4 : 0);
-      job.records_end = job.record + channels;
-      if (is_kept) {
-        widen_pair(rows[1], rows[2], offset);
-      } else {
-        widen_pair(rows[0], rows[1], offset);
-        widen_single(rows[2], offset);
-      }
-      is_kept = conv_.stride == 2 && !is_kept;
-      arm_dsp::run_3x3(conv_, job, sums, channel, out);
+  if (rows[2] != nullptr) {
+    place.row = static_cast<const int8_t*>(rows[2]) + offset;
+    arm_dsp::widen_single_3x3(&place);
+  }
+  for (int32_t row = 0; row < 3; ++row) {
+    if (rows[row] == nullptr) {
+      set_row(units, 4 * span.units, row, padding);
     }
   }
-
-  Job3x3 job() const { return arm_dsp::job_of_3x3(conv_, span_.count, units_); }
-
- private:
-  void pad(int32_t row) {
-    const uint32_t half = static_cast<uint32_t>(conv_.input_zero_point) & 0xFFFFu;
-    set_row(units_, 4 * span_.units, row, half);
-  }
-
-  void widen_pair(const void* first, const void* second, int32_t offset) {
-    Columns3x3& place = span_.place;
-    if (first != nullptr || second != nullptr) {
-      place.row = static_cast<const int8_t*>(first != nullptr ? first : second) + offset;
-      place.other = static_cast<const int8_t*>(second != nullptr ? second : first) + offset;
-      arm_dsp::widen_pair_3x3(&place);
-    }
-    if (first == nullptr) {
-      pad(0);
-    }
-    if (second == nullptr) {
-      pad(1);
-    }
-  }
-
-  void widen_single(const void* row, int32_t offset) {
-    if (row == nullptr) {
-      pad(2);
-      return;
-    }
-    span_.place.row = static_cast<const int8_t*>(row) + offset;
-    arm_dsp::widen_single_3x3(&span_.place);
-  }
-
-  const DepthwiseDsp3x3& conv_;
-  Record3x3* const records_;
-  Unit3x3* const units_;
-  Span3x3 span_;
-};
+}
 
 }  // namespace
 
 void depthwise_3x3_dsp_row(const void* params, const void* const* rows, void* out, const Columns& columns,
                            void* scratch) {
   const DepthwiseDsp3x3& conv = *static_cast<const DepthwiseDsp3x3*>(params);
-  Depthwise3x3 kernel(conv, columns, scratch);
-  Job3x3 job = kernel.job();
-  for (int32_t channel = 0; channel < conv.channels; channel += 4) {
-    kernel.run(rows, static_cast<int8_t*>(out) + channel, channel, job);
+  Unit3x3* const units = static_cast<Unit3x3*>(scratch);
+  Span3x3 span = arm_dsp::span_of_3x3(conv, conv.stride, conv.channels, columns, units);
+  arm_dsp::fill_units(units, span.units, conv.input_zero_point);
+  Job3x3 job = arm_dsp::job_of_3x3(conv, conv.stride, conv.channels, span.count, units);
+  job.record = reinterpret_cast<const Record3x3*>(conv.records);
+  const Record3x3* const end = job.record + conv.channels;
+  const int32_t* own = reinterpret_cast<const int32_t*>(end);
+  int32_t* const sums = reinterpret_cast<int32_t*>(units + 4 * span.units);
+  const bool is_inside = rows[0] != nullptr && rows[1] != nullptr && rows[2] != nullptr;
+  const uint32_t padding = static_cast<uint32_t>(conv.input_zero_point) & 0xFFFFu;
+  int8_t* output = static_cast<int8_t*>(out);
+  for (int32_t offset = span.offset; job.record != end; offset += 4) {
+    job.records_end = end - job.record > 4 ? job.record + 4 : end;
+    if (is_inside) {
+      span.place.row = static_cast<const int8_t*>(rows[0]) + offset;
+      span.place.other = static_cast<const int8_t*>(rows[1]) + offset;
+      arm_dsp::widen_pair_3x3(&span.place);
+      span.place.row = static_cast<const int8_t*>(rows[2]) + offset;
+      arm_dsp::widen_single_3x3(&span.place);
+    } else {
+      widen_border(rows, offset, span, units, padding);
+    }
+    if (conv.is_regular != 0) {
+      arm_dsp::run_outputs_3x3(*conv.core, &job, output);
+    } else {
+      arm_dsp::run_sums_3x3(conv, &job, own, sums, output);
+      own += 8;
+    }
+    job.record = job.records_end;
+    output += 4;
   }
 }
 

@@ -132,33 +132,6 @@ TFLM_MCUNET_ASSEMBLER void sums_2(const Job3x3*) {
                "bne.w 1b\n" NEXT_CHANNEL);
 }
 
-// Registers: r0 stream, r1 records, r2 channels left, r3 multiplier, r4-r6 the rows' even halves, r8-r10 the
-// odd ones, r12 mask, lr bias.
-#define PREPARE(widen, set)              \
-  asm volatile(                          \
-      "push {r4-r11, lr}\n"              \
-      "mov r12, #0xFF00FF00\n"           \
-      "1:\n"                             \
-      "ldrd lr, r3, [r0], #8\n"          \
-      "ldmia.w r0!, {r4-r6}\n" widen set \
-      "add r1, r1, #28\n"                \
-      "subs r2, r2, #1\n"                \
-      "bne 1b\n"                         \
-      "pop {r4-r11, pc}\n")
-#define TIMES_256             \
-  "and r8, r12, r4\n"         \
-  "and r9, r12, r5\n"         \
-  "and r10, r12, r6\n"        \
-  "and r4, r12, r4, lsl #8\n" \
-  "and r5, r12, r5, lsl #8\n" \
-  "and r6, r12, r6, lsl #8\n"
-#define AS_THEY_ARE          \
-  "sxtb16 r8, r4, ror #8\n"  \
-  "sxtb16 r9, r5, ror #8\n"  \
-  "sxtb16 r10, r6, ror #8\n" \
-  "sxtb16 r4, r4\n"          \
-  "sxtb16 r5, r5\n"          \
-  "sxtb16 r6, r6\n"
 // Rows A and B, and C, of one window.
 #define SET(at, a, b, odd_a, odd_b, c, odd_c, at_2, at_4, at_6) \
   "pkhbt r7, " a ", " b                                         \
@@ -176,18 +149,28 @@ TFLM_MCUNET_ASSEMBLER void sums_2(const Job3x3*) {
   "str lr, [r1, #" at_6 "]\n"
 #define SET_A SET("0", "r4", "r5", "r8", "r9", "r6", "r10", "8", "16", "24")
 #define SET_B SET("112", "r6", "r4", "r10", "r8", "r5", "r9", "120", "128", "136")
-#define SET_C(at, at_2, at_4, at_6) SET(at, "r5", "r6", "r9", "r10", "r4", "r8", at_2, at_4, at_6)
+#define SET_C SET("224", "r5", "r6", "r9", "r10", "r4", "r8", "232", "240", "248")
 
 }  // namespace
 
-TFLM_MCUNET_ASSEMBLER void prepare_3x3(const int32_t*, Record3x3*, int32_t) { PREPARE(TIMES_256, SET_A); }
-
-TFLM_MCUNET_ASSEMBLER void prepare_pairs_3x3(const int32_t*, Record3x3*, int32_t) {
-  PREPARE(TIMES_256, SET_A SET_C("112", "120", "128", "136"));
-}
-
+// Registers: r0 stream, r1 records, r2 channels left, r3 multiplier, r4-r6 the rows' even halves, r8-r10 the
+// odd ones, lr bias.
 TFLM_MCUNET_ASSEMBLER void prepare_rows_3x3(const int32_t*, Record3x3*, int32_t) {
-  PREPARE(AS_THEY_ARE, SET_A SET_B SET_C("224", "232", "240", "248"));
+  asm volatile(
+      "push {r4-r11, lr}\n"
+      "1:\n"
+      "ldrd lr, r3, [r0], #8\n"
+      "ldmia.w r0!, {r4-r6}\n"
+      "sxtb16 r8, r4, ror #8\n"
+      "sxtb16 r9, r5, ror #8\n"
+      "sxtb16 r10, r6, ror #8\n"
+      "sxtb16 r4, r4\n"
+      "sxtb16 r5, r5\n"
+      "sxtb16 r6, r6\n" SET_A SET_B SET_C
+      "add r1, r1, #28\n"
+      "subs r2, r2, #1\n"
+      "bne 1b\n"
+      "pop {r4-r11, pc}\n");
 }
 
 extern "C" {
@@ -231,11 +214,8 @@ struct Halves3x3 {
   uint32_t odd;
 };
 
-Halves3x3 halves_of(int32_t packed, bool is_scaled) {
+Halves3x3 halves_of(int32_t packed) {
   const uint32_t bytes = static_cast<uint32_t>(packed);
-  if (is_scaled) {
-    return {bytes << 8 & 0xFF00FF00u, bytes & 0xFF00FF00u};
-  }
   return {widen_even(bytes), widen_odd(bytes)};
 }
 
@@ -285,26 +265,11 @@ void rows_of_channels(const Job3x3* given) {
 
 }  // namespace
 
-void prepare_3x3(const int32_t* stream, Record3x3* records, int32_t channels) {
-  for (int32_t c = 0; c < channels; ++c, stream += kStreamWords3x3) {
-    records[c] =
-        arranged(halves_of(stream[2], true), halves_of(stream[3], true), halves_of(stream[4], true), stream);
-  }
-}
-
-void prepare_pairs_3x3(const int32_t* stream, Record3x3* records, int32_t channels) {
-  prepare_3x3(stream, records, channels);
-  for (int32_t c = 0; c < channels; ++c, stream += kStreamWords3x3) {
-    records[4 + c] =
-        arranged(halves_of(stream[3], true), halves_of(stream[4], true), halves_of(stream[2], true), stream);
-  }
-}
-
 void prepare_rows_3x3(const int32_t* stream, Record3x3* records, int32_t channels) {
   for (int32_t c = 0; c < channels; ++c, ++records, stream += kStreamWords3x3) {
-    const Halves3x3 one = halves_of(stream[2], false);
-    const Halves3x3 two = halves_of(stream[3], false);
-    const Halves3x3 three = halves_of(stream[4], false);
+    const Halves3x3 one = halves_of(stream[2]);
+    const Halves3x3 two = halves_of(stream[3]);
+    const Halves3x3 three = halves_of(stream[4]);
     records[0] = arranged(one, two, three, stream);
     records[4] = arranged(three, one, two, stream);
     records[8] = arranged(two, three, one, stream);

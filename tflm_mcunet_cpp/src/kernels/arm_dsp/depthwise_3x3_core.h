@@ -51,11 +51,8 @@ inline int32_t units_of_3x3(int32_t count, int32_t stride) {
   return stride == 1 ? (count + 1) / 2 + 1 : count + 1;
 }
 
-// The records of some channels, for windows whose first row is A, weights times 256; the same, and four
-// records behind them for windows whose first row is C; weights as they are, for those whose first row is A,
-// B and C, four records apart.
-void prepare_3x3(const int32_t* stream, Record3x3* records, int32_t channels);
-void prepare_pairs_3x3(const int32_t* stream, Record3x3* records, int32_t channels);
+// The records of some channels, weights as they are, for windows whose first row is A, B and C, four records
+// apart.
 void prepare_rows_3x3(const int32_t* stream, Record3x3* records, int32_t channels);
 
 // Computes the channels of a job. The addresses tell the assembler where a row of some length begins and

@@ -23,16 +23,17 @@ void replace(const void* row, int32_t offset, int32_t step, bool is_single, Colu
   (is_single ? arm_dsp::replace_single_3x3 : arm_dsp::replace_half_3x3)(place);
 }
 
-void compute(const DepthwiseDsp3x3& conv, const void* const* given, int8_t* out, const Columns& columns,
-             void* scratch) {
+void compute(const DepthwiseDsp3x3Rolling& conv, const void* const* given, int8_t* out,
+             const Columns& columns, void* scratch) {
   Record3x3* const records = static_cast<Record3x3*>(scratch);
   Unit3x3* const units = reinterpret_cast<Unit3x3*>(records + 12);
-  const Span3x3 span = arm_dsp::span_of_3x3(conv, columns, units);
+  const Span3x3 span = arm_dsp::span_of_3x3(conv, 1, conv.input_step, columns, units);
   Columns3x3 places[3] = {span.place, span.place, span.place};
   places[1].units = static_cast<uint8_t*>(span.place.units) + 2;
   arm_dsp::fill_units(units, span.units, conv.input_zero_point * 256);
+  const int32_t* const own = conv.stream + conv.channels * kStreamWords3x3;
   int32_t* const sums = reinterpret_cast<int32_t*>(units + 4 * span.units);
-  Job3x3 job = arm_dsp::job_of_3x3(conv, span.count, units);
+  Job3x3 job = arm_dsp::job_of_3x3(conv, 1, conv.output_step, span.count, units);
   for (int32_t channel = 0; channel < conv.channels; channel += 4) {
     const int32_t left = conv.channels - channel;
     const int32_t channels = left < 4 ? left : 4;
@@ -48,7 +49,11 @@ void compute(const DepthwiseDsp3x3& conv, const void* const* given, int8_t* out,
       oldest = oldest == 2 ? 0 : oldest + 1;
       job.record = records + 4 * oldest;
       job.records_end = job.record + channels;
-      arm_dsp::run_3x3(conv, job, sums, channel, row_out);
+      if (conv.is_regular != 0) {
+        arm_dsp::run_outputs_3x3(*conv.core, &job, row_out);
+      } else {
+        arm_dsp::run_sums_3x3(conv, &job, own + 2 * channel, sums, row_out);
+      }
     }
   }
 }
@@ -57,12 +62,13 @@ void compute(const DepthwiseDsp3x3& conv, const void* const* given, int8_t* out,
 
 void depthwise_3x3_rolling_dsp_row(const void* params, const void* const* rows, void* out,
                                    const Columns& columns, void* scratch) {
-  compute(*static_cast<const DepthwiseDsp3x3*>(params), rows, static_cast<int8_t*>(out), columns, scratch);
+  compute(*static_cast<const DepthwiseDsp3x3Rolling*>(params), rows, static_cast<int8_t*>(out), columns,
+          scratch);
 }
 
 void depthwise_3x3_rolling_dsp_columns(const void* params, const void* const* rows, void* out,
                                        const Columns& columns, void* scratch) {
-  const DepthwiseDsp3x3& conv = *static_cast<const DepthwiseDsp3x3*>(params);
+  const DepthwiseDsp3x3Rolling& conv = *static_cast<const DepthwiseDsp3x3Rolling*>(params);
   void* const space = arm_dsp::lay_across(conv, 1, rows[0], scratch);
   compute(conv, static_cast<const void* const*>(scratch), static_cast<int8_t*>(out), columns, space);
 }

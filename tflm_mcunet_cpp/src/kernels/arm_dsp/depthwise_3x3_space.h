@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#include "depthwise_3x3.h"
+#include "../row.h"
 #include "depthwise_3x3_core.h"
 #include "depthwise_3x3_widen.h"
 #include "finish.h"
@@ -22,19 +22,22 @@ struct Span3x3 {
   Columns3x3 place;
 };
 
-inline Span3x3 span_of_3x3(const DepthwiseDsp3x3& conv, const Columns& columns, Unit3x3* units) {
+// `Conv` is a structure of a depthwise 3x3 kernel.
+template <typename Conv>
+Span3x3 span_of_3x3(const Conv& conv, int32_t stride, int32_t input_step, const Columns& columns,
+                    Unit3x3* units) {
   Span3x3 span;
   span.count = columns.end - columns.begin;
-  span.units = units_of_3x3(span.count, conv.stride);
-  const int32_t first = columns.begin * conv.stride - conv.pad_left;
+  span.units = units_of_3x3(span.count, stride);
+  const int32_t first = columns.begin * stride - conv.pad_left;
   const int32_t low = first < 0 ? -first : 0;
   const int32_t reach = conv.input_width - first;
   const int32_t end = reach < 2 * span.units ? reach : 2 * span.units;
   const int32_t held = end > low ? end - low : 0;
-  span.offset = (first + low - columns.input_begin) * conv.input_step;
+  span.offset = (first + low - columns.input_begin) * input_step;
   Columns3x3& place = span.place;
   place.row = place.other = nullptr;
-  place.step = conv.input_step;
+  place.step = input_step;
   place.units = units + low / 2;
   place.has_lead = low & 1;
   place.pairs = held > 0 ? (held + place.has_lead) / 2 : 0;
@@ -54,47 +57,43 @@ inline void fill_units(Unit3x3* units, int32_t count, int32_t value) {
 }
 
 // A job without records and output.
-inline Job3x3 job_of_3x3(const DepthwiseDsp3x3& conv, int32_t count, const Unit3x3* units) {
+template <typename Conv>
+Job3x3 job_of_3x3(const Conv& conv, int32_t stride, int32_t output_step, int32_t count,
+                  const Unit3x3* units) {
   const bool is_sum = conv.is_regular == 0;
-  const int32_t row_bytes = (conv.stride == 1 ? count & ~1 : count) * (is_sum ? 4 : conv.output_step);
+  const int32_t row_bytes = (stride == 1 ? count & ~1 : count) * (is_sum ? 4 : output_step);
   Job3x3 job;
-  job.stride = conv.output_step;
+  job.stride = output_step;
   job.end = static_cast<uint32_t>(row_bytes);
   job.gap = (is_sum ? 4 * count : 1) - row_bytes;
   job.x = units;
   job.count = count;
-  set_code_of_3x3(*conv.core, conv.stride, &job);
+  set_code_of_3x3(*conv.core, stride, &job);
   return job;
 }
 
-// What the core does not: the sign fix, the clamps, and any shift; of the sums of one channel.
-inline void finish_3x3(const DepthwiseDsp3x3& conv, const int32_t* sums, int32_t count, int32_t channel,
-                       int8_t* out) {
-  const int32_t* const own = conv.stream + conv.channels * kStreamWords3x3 + 2 * channel;
-  const SumsEnding ending = {conv.stream[channel * kStreamWords3x3 + 1],
-                             own[0],
-                             own[1],
-                             conv.finish == kSaturate ? 0 : -128,
-                             conv.output_step,
-                             conv.output_min,
-                             conv.output_max};
-  conv.core->finish(&ending, sums, count, out);
+// One output row of a regular layer, from units that its job names.
+inline void run_outputs_3x3(const Core3x3& core, Job3x3* job, int8_t* out) {
+  job->end = static_cast<uint32_t>(reinterpret_cast<uintptr_t>(out)) + static_cast<uint32_t>(1 - job->gap);
+  job->out = out - job->gap;
+  core.run(job);
 }
 
-// One output row, from units that its job names.
-inline void run_3x3(const DepthwiseDsp3x3& conv, Job3x3& job, int32_t* sums, int32_t channel, int8_t* out) {
-  if (conv.is_regular != 0) {
-    const uint32_t row_bytes = static_cast<uint32_t>(1 - job.gap);
-    job.end = static_cast<uint32_t>(reinterpret_cast<uintptr_t>(out)) + row_bytes;
-    job.out = out - job.gap;
-    conv.core->run(&job);
-    return;
-  }
-  job.out = reinterpret_cast<uint8_t*>(sums) - job.gap;
-  conv.core->run(&job);
-  const int32_t channels = static_cast<int32_t>(job.records_end - job.record);
-  for (int32_t c = 0; c < channels; ++c) {
-    finish_3x3(conv, sums + c * job.count, job.count, channel + c, out + c);
+// The same by way of sums; `own` has constant and shift of each channel of the job.
+template <typename Conv>
+void run_sums_3x3(const Conv& conv, Job3x3* job, const int32_t* own, int32_t* sums, int8_t* out) {
+  job->out = reinterpret_cast<uint8_t*>(sums) - job->gap;
+  conv.core->run(job);
+  SumsEnding ending = {
+      0, 0, 0, conv.finish == kSaturate ? 0 : -128, job->stride, conv.output_min, conv.output_max};
+  for (const Record3x3* record = job->record; record != job->records_end; ++record) {
+    ending.multiplier = record->multiplier;
+    ending.constant = own[0];
+    ending.shift = own[1];
+    conv.core->finish(&ending, sums, job->count, out);
+    own += 2;
+    sums += job->count;
+    ++out;
   }
 }
 
