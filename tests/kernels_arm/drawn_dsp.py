@@ -72,7 +72,7 @@ class Drawer:
 
     def pointwise_of_few_inputs(self) -> None:
         """One to six words of inputs, as layers in front of a depthwise convolution have them."""
-        x = self.image(9, self.pick(3, 7, 8, 12, 14, 16, 22, 24))
+        x = self.image(9, self.pick(3, 7, 8, 12, 14, 16, 22, 24, 27))
         y = self.builder.conv_2d(x, self.between(2, 18), activation="RELU", zero_point=-128)
         self.outputs.append(y)
 

@@ -24,7 +24,7 @@ _BIAS_GRAIN, _LEAST_SHIFT = 256, 8
 _SHORT_ROW_BYTES = 64
 
 #: Layers' shifts that have a core of their own, and numbers of words that have one with these shifts.
-_SHIFTS, _WORDS = range(9, 17), (2, 4, 6)
+_SHIFTS, _WORDS = range(9, 17), (2, 4, 6, 7)
 
 #: The shift that layers take where that is exact, so that a program links few cores.
 _COMMON_SHIFT = 10

@@ -215,10 +215,11 @@ namespace {
       "add sp, sp, #20\n"                                                                     \
       "pop {r4-r11, pc}\n")
 
-#define SHIFTED_CORE(shift)                                                                          \
-  ASSEMBLER words_2_##shift(const DotJob*) { NARROW_3(#shift, WORD_3); }                             \
-  ASSEMBLER words_4_##shift(const DotJob*) { NARROW_3(#shift, WORD_3 WORD_3 WORD_3); }               \
-  ASSEMBLER words_6_##shift(const DotJob*) { NARROW_3(#shift, WORD_3 WORD_3 WORD_3 WORD_3 WORD_3); } \
+#define SHIFTED_CORE(shift)                                                                                 \
+  ASSEMBLER words_2_##shift(const DotJob*) { NARROW_3(#shift, WORD_3); }                                    \
+  ASSEMBLER words_4_##shift(const DotJob*) { NARROW_3(#shift, WORD_3 WORD_3 WORD_3); }                      \
+  ASSEMBLER words_6_##shift(const DotJob*) { NARROW_3(#shift, WORD_3 WORD_3 WORD_3 WORD_3 WORD_3); }        \
+  ASSEMBLER words_7_##shift(const DotJob*) { NARROW_3(#shift, WORD_3 WORD_3 WORD_3 WORD_3 WORD_3 WORD_3); } \
   ASSEMBLER shifted_3_##shift(const DotJob*) { DOT_3(SHIFTED_3(#shift)); }
 EACH_SHIFT(SHIFTED_CORE)
 ASSEMBLER saturate_3(const DotJob*) { DOT_3(SATURATE_3); }
@@ -304,7 +305,8 @@ const DotKernels kDotSaturate = {saturate_3, saturate_2};
   const DotKernels kDotShift##shift = {shifted_3_##shift, saturate_2};     \
   const DotKernels kDotWords2Shift##shift = {words_2_##shift, saturate_2}; \
   const DotKernels kDotWords4Shift##shift = {words_4_##shift, saturate_2}; \
-  const DotKernels kDotWords6Shift##shift = {words_6_##shift, saturate_2};
+  const DotKernels kDotWords6Shift##shift = {words_6_##shift, saturate_2}; \
+  const DotKernels kDotWords7Shift##shift = {words_7_##shift, saturate_2};
 EACH_SHIFT(SHIFTED_KERNELS)
 const DotKernels kDotSignFix = {sign_fix_3, sign_fix_2};
 const DotKernels kDotClamp = {clamp_3, clamp_2};
@@ -390,7 +392,8 @@ const DotKernels kDotSaturate = {dot_pixels<kSaturate, 3>, dot_pixels<kSaturate,
   const DotKernels kDotShift##shift = {dot_pixels<kSaturate, 3>, dot_pixels<kSaturate, 2>}; \
   const DotKernels kDotWords2Shift##shift = kDotShift##shift;                               \
   const DotKernels kDotWords4Shift##shift = kDotShift##shift;                               \
-  const DotKernels kDotWords6Shift##shift = kDotShift##shift;
+  const DotKernels kDotWords6Shift##shift = kDotShift##shift;                               \
+  const DotKernels kDotWords7Shift##shift = kDotShift##shift;
 EACH_SHIFT(SHIFTED_KERNELS)
 const DotKernels kDotSignFix = {dot_pixels<kSignFix, 3>, dot_pixels<kSignFix, 2>};
 const DotKernels kDotClamp = {dot_pixels<kClamp, 3>, dot_pixels<kClamp, 2>};

@@ -85,6 +85,14 @@ extern const DotKernels kDotWords6Shift13;
 extern const DotKernels kDotWords6Shift14;
 extern const DotKernels kDotWords6Shift15;
 extern const DotKernels kDotWords6Shift16;
+extern const DotKernels kDotWords7Shift9;
+extern const DotKernels kDotWords7Shift10;
+extern const DotKernels kDotWords7Shift11;
+extern const DotKernels kDotWords7Shift12;
+extern const DotKernels kDotWords7Shift13;
+extern const DotKernels kDotWords7Shift14;
+extern const DotKernels kDotWords7Shift15;
+extern const DotKernels kDotWords7Shift16;
 
 // What is widened of each row: from `offset` on `words` words of every pixel, `step` bytes apart. Reads whole
 // words, which need not be aligned. With `has_last` the one value behind them follows behind the words of all

@@ -6,7 +6,7 @@ namespace arm_dsp {
 #if defined(__ARM_FEATURE_DSP) && defined(__thumb2__)
 
 // Registers: r0 x, r1 stream, r2 count; r4 and r6 the sums of A and C, r5 and r7 those of A + 256 B and of
-// C + 256 D. On the stack: count, entry into the loop, and of the job what lies before `stream`.
+// C + 256 D. On the stack: x, count, entry into the loop, output and its end, constant, shift.
 #define STEP(x, first, second) \
   "smlad r5, " x ", " first    \
   ", r5\n"                     \
@@ -63,20 +63,20 @@ namespace arm_dsp {
   "push {r4-r11, lr}\n"                          \
   "sub sp, sp, #28\n"                            \
   "ldm.w r0!, {r2-r6}\n"                         \
-  "add.w r12, sp, #8\n"                          \
-  "stm.w r12, {r2-r6}\n"                         \
+  "add.w r12, sp, #12\n"                         \
+  "add.w r4, r3, r4, lsl #2\n"                   \
+  "stm.w r12, {r3-r6}\n"                         \
   "ldm.w r0, {r1, r4, r5}\n"                     \
   "adr.w r6, 2f\n"                               \
   "orr r6, r6, #1\n"                             \
   "mov r7, #56\n"                                \
   "mla r5, r5, r7, r6\n"                         \
-  "strd r4, r5, [sp]\n"                          \
+  "stm.w sp, {r2, r4, r5}\n"                     \
   "1:\n"                                         \
   "ldm.w r1!, {r5, r7}\n"                        \
   "movs r4, #0\n"                                \
   "movs r6, #0\n"                                \
-  "ldr.w r0, [sp, #8]\n"                         \
-  "ldm.w sp, {r2, pc}\n"                         \
+  "ldm.w sp, {r0, r2, pc}\n"                     \
   "2:\n" WORD WORD WORD WORD WORD WORD WORD WORD \
   "subs r2, r2, #1\n"                            \
   "bne.w 2b\n" FINISH                            \
@@ -85,8 +85,8 @@ namespace arm_dsp {
   "pkhbt r4, r4, r6, lsl #16\n"                  \
   "ldrd r8, r9, [sp, #12]\n"                     \
   "str.w r4, [r8], #4\n"                         \
-  "subs r9, r9, #1\n"                            \
-  "strd r8, r9, [sp, #12]\n"                     \
+  "str.w r8, [sp, #12]\n"                        \
+  "cmp r8, r9\n"                                 \
   "bne.w 1b\n"                                   \
   "add sp, sp, #28\n"                            \
   "pop {r4-r11, pc}\n"
