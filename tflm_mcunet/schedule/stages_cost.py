@@ -88,7 +88,7 @@ def _is_whole_always(*_: int) -> bool:
 
 #: By family of kernels (`codegen.family`).
 FAMILIES: Mapping[str, StreamCosts] = {
-    "arm_dsp": StreamCosts((0.81, 5.1), (85, 0), (145, 5, 0), (0, 58, 1.9, 3.4), 0, _is_whole_dsp),
+    "arm_dsp": StreamCosts((0.81, 5.1), (85, 0), (145, 5, 0), (430, 28, 1.3, 3.5), 0, _is_whole_dsp),
     "arm_mve": StreamCosts((0.127, 4), (110, 1.8), (0, 0, 0), (120, 0, 0.37, 0.44), 0.33, _is_whole_always),
     "riscv": StreamCosts((2.55, 23.4), (70, 0), (0, 0, 2), (300, 75, 4, 3.9), 0, _is_whole_always),
 }
